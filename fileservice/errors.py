@@ -1,0 +1,203 @@
+"""
+The failures a client can cause, each with its HTTP status.
+
+FileserviceError
+  BadRequest 400           BadName, NoFile, Truncated, BadForm, DigestMismatch
+  Unauthorized 401
+  Forbidden 403
+  NotFound 404
+  MethodNotAllowed 405
+  SlowBody 408
+  PreconditionFailed 412
+  TooLarge 413             TooManyParts
+  UnsupportedRequest 415
+  RangeNotSatisfiable 416
+  Unprocessable 422        TemplateError (pdf.errors), BadValue
+  ServiceUnavailable 503
+  InsufficientStorage 507
+"""
+
+from collections.abc import Mapping
+
+
+class FileserviceError(Exception):
+    """
+    A failure that is the client's to know of.
+
+    Attributes:
+        status: the HTTP status it is answered with.
+        code: a lower-case word for programs; never changes once released.
+        title: a short sentence for people, the same for every occurrence (RFC 9457 3.1.3).
+        detail: this occurrence, in a sentence for the person who sent the request.
+        headers: HTTP fields that belong to the answer.
+        extensions: further members of the problem document (RFC 9457 3.2).
+    """
+
+    status = 500
+    code = "error"
+    title = "Something failed"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        extensions: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.extensions = dict(extensions or {})
+
+
+class BadRequest(FileserviceError):
+    """The request is not one that can be understood."""
+
+    status = 400
+    code = "bad_request"
+    title = "Bad request"
+
+
+class BadName(BadRequest):
+    """The file name lies about what it is: a path, a control character, broken text."""
+
+    code = "bad_name"
+    title = "Bad file name"
+
+
+class NoFile(BadRequest):
+    """A form or a request came without the file it is for."""
+
+    code = "no_file"
+    title = "No file"
+
+
+class Truncated(BadRequest):
+    """The body ended before it was complete; nothing of it is kept."""
+
+    code = "truncated"
+    title = "Body cut short"
+
+
+class BadForm(BadRequest):
+    """The multipart/form-data body breaks RFC 7578 or RFC 2046."""
+
+    code = "bad_form"
+    title = "Bad form"
+
+
+class DigestMismatch(BadRequest):
+    """The bytes that arrived are not those the client's digest speaks of."""
+
+    code = "digest_mismatch"
+    title = "Digest does not match"
+
+
+class Unauthorized(FileserviceError):
+    """Who asks is not known, and has to be."""
+
+    status = 401
+    code = "unauthorized"
+    title = "Log in or send a token"
+
+
+class Forbidden(FileserviceError):
+    """Who asks may not do this."""
+
+    status = 403
+    code = "forbidden"
+    title = "Not allowed"
+
+
+class NotFound(FileserviceError):
+    """There is nothing here, or nothing for who asks; the two are answered alike."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class MethodNotAllowed(FileserviceError):
+    """The resource exists but does not know this method; `headers` carries Allow."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
+
+class SlowBody(FileserviceError):
+    """The body came too slowly, or stopped coming."""
+
+    status = 408
+    code = "slow_body"
+    title = "Body too slow"
+
+
+class PreconditionFailed(FileserviceError):
+    """If-Match or If-Unmodified-Since does not hold (RFC 9110 13.1)."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "Precondition failed"
+
+
+class TooLarge(FileserviceError):
+    """The content is larger than a limit."""
+
+    status = 413
+    code = "too_large"
+    title = "Too large"
+
+
+class TooManyParts(TooLarge):
+    """The form has more parts than are taken."""
+
+    code = "too_many_parts"
+    title = "Too many parts"
+
+
+class UnsupportedRequest(FileserviceError):
+    """The content is of a type or an encoding that is not taken here."""
+
+    status = 415
+    code = "unsupported_type"
+    title = "Type of request not supported"
+
+
+class RangeNotSatisfiable(FileserviceError):
+    """No part of the range asked for lies in the file (RFC 9110 15.5.17)."""
+
+    status = 416
+    code = "range_not_satisfiable"
+    title = "Range not satisfiable"
+
+
+class Unprocessable(FileserviceError):
+    """The request is well formed, but what it asks for cannot be made."""
+
+    status = 422
+    code = "unprocessable"
+    title = "Cannot be made"
+
+
+class BadValue(Unprocessable):
+    """A value for a certificate is missing, unknown or cannot be written."""
+
+    code = "bad_value"
+    title = "Bad value"
+
+
+class ServiceUnavailable(FileserviceError):
+    """The service cannot do this now, and may soon; `headers` carries Retry-After."""
+
+    status = 503
+    code = "unavailable"
+    title = "Not available now"
+
+
+class InsufficientStorage(FileserviceError):
+    """The disk has no room for this (RFC 4918 11.5)."""
+
+    status = 507
+    code = "disk_full"
+    title = "No room left"
