@@ -1,0 +1,31 @@
+"""What the people who run the service see of the rows."""
+
+from django.contrib import admin
+
+from fileservice.models import File
+
+
+@admin.register(File)
+class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """
+    Rows to look at.
+
+    They are neither made nor changed nor removed here: a row without its bytes, or bytes
+    without their row, would be the outcome.
+    """
+
+    list_display = ["name", "size", "media_type", "created_at", "id"]
+    search_fields = ["name", "id", "sha256"]
+    exclude = ["key"]
+
+    def has_add_permission(self, request: object) -> bool:
+        """Files come in through uploads only."""
+        return False
+
+    def has_change_permission(self, request: object, obj: File | None = None) -> bool:
+        """A file never changes."""
+        return False
+
+    def has_delete_permission(self, request: object, obj: File | None = None) -> bool:
+        """The link to keep deletes."""
+        return False

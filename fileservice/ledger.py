@@ -1,0 +1,171 @@
+"""The rows for an asynchronous program: lookups that do not wait, commits that are shared."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from django.db import OperationalError, close_old_connections, connection, transaction
+
+from fileservice.errors import ServiceUnavailable
+from fileservice.models import File
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """
+    One row of `models.File`, with the same names.
+
+    Attributes:
+        id: in the link to give away.
+        key: in the link to keep.
+        size: bytes.
+        sha256: in hexadecimal.
+        created_at: aware, UTC.
+        sender: who sent it, as far as a browser tells; empty for others.
+    """
+
+    id: str
+    key: str
+    name: str
+    name_changed: bool
+    size: int
+    sha256: str
+    media_type: str
+    created_at: datetime
+    sender: str
+
+    @classmethod
+    def from_row(cls, row: tuple[str, str, str, int, int, str, str, str, str]) -> Self:
+        """Take what SQLite holds: a boolean is a number there, a time is text in UTC."""
+        id, key, name, name_changed, size, sha256, media_type, created_at, sender = row
+        created = datetime.fromisoformat(created_at).replace(tzinfo=UTC)
+        return cls(id, key, name, bool(name_changed), size, sha256, media_type, created, sender)
+
+
+COLUMNS = [field.name for field in fields(StoredFile)]
+
+
+def select_by(**lookup: str) -> str:
+    """Return the SQL that Django makes of the lookup, for `sqlite3`."""
+    sql, _ = File.objects.filter(**lookup).order_by().values_list(*COLUMNS).query.sql_with_params()
+    return sql.replace("%s", "?")
+
+
+class Ledger:
+    """
+    The rows of one worker.
+
+    A lookup by id or key runs on the loop: 0.009 ms by a prepared statement, against 0.28 ms
+    through the ORM and a thread. It cannot wait for a writer (WAL). Everything else is one hop to
+    `executor`, whose single thread holds Django's connection.
+    """
+
+    def __init__(self, database: Path, executor: Executor) -> None:
+        self._executor = executor
+        self._reader = sqlite3.connect(
+            f"{database.as_uri()}?mode=ro", uri=True, autocommit=True, check_same_thread=False
+        )
+        self._by_id = select_by(id="")
+        self._by_key = select_by(key="")
+        self._waiting: list[tuple[Sequence[StoredFile], asyncio.Future[None]]] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    def find(self, id: str) -> StoredFile | None:
+        """Return the file with this id."""
+        return self._one(self._by_id, id)
+
+    def find_by_key(self, key: str) -> StoredFile | None:
+        """Return the file with this key."""
+        return self._one(self._by_key, key)
+
+    def _one(self, sql: str, value: str) -> StoredFile | None:
+        row = self._reader.execute(sql, (value,)).fetchone()
+        return StoredFile.from_row(row) if row else None
+
+    async def add(self, files: Sequence[StoredFile]) -> None:
+        """
+        Commit `files`, all or none; durable when this returns.
+
+        Files of other requests that come while a commit is on its way share the next one.
+
+        Raises:
+            ServiceUnavailable: the database was locked for longer than it waits.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((files, done))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_waiting())
+        await asyncio.shield(done)
+
+    async def _commit_waiting(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._commit(batch)
+        finally:
+            self._committing = None
+
+    async def _commit(self, batch: list[tuple[Sequence[StoredFile], asyncio.Future[None]]]) -> None:
+        rows = [file for files, _ in batch for file in files]
+        try:
+            await self._off_loop(insert, rows)
+        except BaseException as error:
+            for _, done in batch:
+                done.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for _, done in batch:
+                done.set_result(None)
+
+    async def remove(self, file: StoredFile) -> bool:
+        """Remove the row and return whether this call was the one that did."""
+        return await self._off_loop(remove, file.id)
+
+    async def sent_by(self, sender: str, limit: int) -> list[StoredFile]:
+        """Return the newest files of a sender, at most `limit`."""
+        return await self._off_loop(newest, sender, limit)
+
+    async def _off_loop[T](self, call: Callable[..., T], *args: object) -> T:
+        def run() -> T:
+            close_old_connections()
+            return call(*args)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+        except OperationalError as error:
+            raise ServiceUnavailable(
+                "The database is busy; nothing was stored. Try again.",
+                headers={"Retry-After": "5"},
+            ) from error
+
+    async def close(self) -> None:
+        """Wait for the commits under way and let go of the connections."""
+        if self._committing is not None:
+            await self._committing
+        await asyncio.get_running_loop().run_in_executor(self._executor, connection.close)
+        self._reader.close()
+
+
+def insert(files: Sequence[StoredFile]) -> None:
+    """Insert all or none."""
+    with transaction.atomic():
+        File.objects.bulk_create(
+            [File(**dict(zip(COLUMNS, astuple(f), strict=True))) for f in files]
+        )
+
+
+def remove(id: str) -> bool:
+    """Delete one row."""
+    return File.objects.filter(id=id).delete()[0] > 0
+
+
+def newest(sender: str, limit: int) -> list[StoredFile]:
+    """Read one sender's files."""
+    rows = File.objects.filter(sender=sender).order_by("-created_at").values(*COLUMNS)[:limit]
+    return [StoredFile(**row) for row in rows]

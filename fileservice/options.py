@@ -1,0 +1,179 @@
+"""What the operator may choose: every `FILESERVICE_*` variable, typed, and what is wrong."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+Access = Literal["open", "private"]
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+SMALLEST_TOKEN = 32  # characters; 128 bits even when the token is only hexadecimal
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong variable, under the id that `manage.py check` reports."""
+
+    id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    The operator's choices.
+
+    Attributes:
+        root: the folder that holds `uploads/`, `pdf_templates/`, the database and the secret key.
+        access: who may upload and make certificates; None where nobody chose, which is
+            "open", but on loopback addresses only.
+        token: what `Authorization` must carry in "private"; empty means log in is the only way.
+        hosts: names under which browsers reach the service (the Host field).
+        trusted_proxies: addresses whose X-Forwarded-* fields are believed.
+        max_upload_bytes: largest file taken.
+        min_free_bytes: an upload that would leave less room on the disk is refused.
+        body_wait_seconds: how long a body may be silent, and the window of the next.
+        min_bytes_per_second: a body slower than this over the window is ended.
+        secret_key: signs cookies and form tokens.
+    """
+
+    root: Path
+    access: Access | None
+    token: str
+    hosts: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
+    max_upload_bytes: int
+    min_free_bytes: int
+    body_wait_seconds: int
+    min_bytes_per_second: int
+    secret_key: str
+
+    @property
+    def database(self) -> Path:
+        """Where the rows are."""
+        return self.root / "fileservice.sqlite3"
+
+
+class Reader:
+    """Takes variables out of an environment and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[Problem] = []
+        self.known: set[str] = set()
+
+    def wrong(self, number: int, name: str, why: str) -> None:
+        """Note that `name` is wrong under the id fileservice.E<number>."""
+        self.problems.append(Problem(f"fileservice.E{number:03}", f"FILESERVICE_{name} {why}"))
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the variable without the white space around it."""
+        self.known.add(f"FILESERVICE_{name}")
+        return self.environ.get(f"FILESERVICE_{name}", default).strip()
+
+    def secret(self, number: int, name: str) -> str:
+        """Return the variable, or the content of the file that `<name>_FILE` names."""
+        path, value = self.text(f"{name}_FILE"), self.text(name)
+        if not path:
+            return value
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self.wrong(number, f"{name}_FILE", f"names a file that cannot be read: {error}")
+            return ""
+
+    def count(self, number: int, name: str, default: int, *, least: int) -> int:
+        """Return the variable as a whole number, at least `least`."""
+        raw = self.text(name)
+        if not raw:
+            return default
+        if not (raw.isascii() and raw.isdigit()) or int(raw) < least:
+            self.wrong(number, name, f"must be a whole number, {least} or more, not {raw!r}")
+            return default
+        return int(raw)
+
+
+def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
+    """
+    Read every variable of `environ`.
+
+    A wrong one gets its default, so that the options can be used to report all problems
+    at once; with any problem the service must not start.
+    """
+    reader = Reader(environ)
+    root = _root(reader)
+    options = Options(
+        root=root,
+        access=_access(reader),
+        token=_token(reader),
+        hosts=tuple(reader.text("HOSTS").split()) or LOOPBACK_NAMES,
+        trusted_proxies=tuple(reader.text("TRUSTED_PROXIES", "127.0.0.1 ::1").split()),
+        max_upload_bytes=reader.count(4, "MAX_UPLOAD_BYTES", 10 * GIB, least=1),
+        min_free_bytes=reader.count(5, "MIN_FREE_BYTES", 256 * MIB, least=0),
+        body_wait_seconds=reader.count(6, "BODY_WAIT_SECONDS", 30, least=1),
+        min_bytes_per_second=reader.count(7, "MIN_BYTES_PER_SECOND", 1024, least=0),
+        secret_key=_secret_key(reader, root),
+    )
+    _refuse_unknown(reader)
+    return options, tuple(reader.problems)
+
+
+def _refuse_unknown(reader: Reader) -> None:
+    for name in sorted(reader.environ):
+        if name.startswith("FILESERVICE_") and name not in reader.known:
+            reader.wrong(9, name.removeprefix("FILESERVICE_"), "is not a setting of this service")
+
+
+def _root(reader: Reader) -> Path:
+    root = Path(reader.text("ROOT") or ".").resolve()
+    if not root.is_dir():
+        reader.wrong(1, "ROOT", f"must be a folder that exists, not {str(root)!r}")
+        return Path.cwd()
+    return root
+
+
+def _access(reader: Reader) -> Access | None:
+    access = reader.text("ACCESS")
+    if access in ("", "open", "private"):
+        return cast("Access", access) if access else None
+    reader.wrong(2, "ACCESS", f"must be open or private, not {access!r}")
+    return "private"
+
+
+def _token(reader: Reader) -> str:
+    token = reader.secret(3, "TOKEN")
+    if token and (len(token) < SMALLEST_TOKEN or not token.isascii() or not token.isprintable()):
+        reader.wrong(3, "TOKEN", f"must be at least {SMALLEST_TOKEN} printable ASCII characters")
+        return ""
+    return token
+
+
+def _secret_key(reader: Reader, root: Path) -> str:
+    key = reader.secret(8, "SECRET_KEY")
+    if key:
+        return key
+    try:
+        return _kept_secret(root / "secret_key", lambda: secrets.token_urlsafe(48))
+    except OSError as error:
+        reader.wrong(8, "SECRET_KEY", f"is not set and no key can be kept in ROOT: {error}")
+        return secrets.token_urlsafe(48)
+
+
+def _kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """Return the secret in `path`; whichever process is first makes it, with mode 0600."""
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode has to be right from the first byte
+            file.write(make())
+        try:
+            os.link(draft, path)  # fails where another process came first; never half a key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="ascii").strip()

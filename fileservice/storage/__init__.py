@@ -1,0 +1,86 @@
+"""The bytes: who may do what with a blob is decided above, how it stays whole is decided here."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+
+class Incoming(Protocol):
+    """
+    A blob while it is written: a context that leaves nothing behind unless it was finished.
+
+    One task uses it at a time.
+    """
+
+    size: int
+    """Bytes written so far."""
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """
+        Append `chunk`, which the caller no longer changes.
+
+        Returns when the chunk is taken, before it is on the disk; an error of the disk is
+        raised by a later call.
+        """
+
+    async def finish(self) -> str:
+        """
+        Make the blob durable under its id and return the SHA-256 of its bytes in hexadecimal.
+
+        When this returns a power cut no longer harms the blob.
+
+        Raises:
+            OSError: the disk failed; the blob is lost and must not be told as stored.
+        """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None: ...
+
+
+class Storage(Protocol):
+    """Blobs by id; an id is made by us, never by a client."""
+
+    def create(self, id: str) -> Incoming:
+        """Begin a blob; nothing is visible under `id` until it is finished."""
+
+    def peek(self, id: str, start: int, stop: int) -> bytes | None:
+        """
+        Return bytes `start` up to, not including, `stop` where that takes no waiting, else None.
+
+        Raises:
+            FileNotFoundError: no such blob.
+        """
+
+    async def fetch(self, id: str, start: int, stop: int) -> bytes:
+        """
+        Return bytes `start` up to, not including, `stop`, held in memory at once.
+
+        Raises:
+            FileNotFoundError: no such blob.
+            OSError: the blob is shorter than `stop`.
+        """
+
+    def read(self, id: str, start: int, stop: int) -> AsyncGenerator[bytes]:
+        """
+        Yield bytes `start` up to, not including, `stop` in blocks.
+
+        Raises:
+            FileNotFoundError: no such blob; raised by the first step.
+            OSError: the blob is shorter than `stop`; raised where it ends.
+        """
+
+    def path(self, id: str) -> Path:
+        """Return where a server that sends files by itself finds the blob."""
+
+    async def delete(self, id: str) -> None:
+        """Remove the blob; one that is not there is no error."""
+
+    def free_bytes(self) -> int:
+        """Return how many more bytes the storage can take."""
