@@ -113,7 +113,7 @@ class Ledger:
     async def _commit(self, batch: list[tuple[Sequence[StoredFile], asyncio.Future[None]]]) -> None:
         rows = [file for files, _ in batch for file in files]
         try:
-            await self._off_loop(insert, rows)
+            await self.run(insert, rows)
         except BaseException as error:
             for _, done in batch:
                 done.set_exception(error)
@@ -125,19 +125,26 @@ class Ledger:
 
     async def remove(self, file: StoredFile) -> bool:
         """Remove the row and return whether this call was the one that did."""
-        return await self._off_loop(remove, file.id)
+        return await self.run(remove, file.id)
 
     async def sent_by(self, sender: str, limit: int) -> list[StoredFile]:
         """Return the newest files of a sender, at most `limit`."""
-        return await self._off_loop(newest, sender, limit)
+        return await self.run(newest, sender, limit)
 
-    async def _off_loop[T](self, call: Callable[..., T], *args: object) -> T:
-        def run() -> T:
+    async def run[T](self, call: Callable[..., T], *args: object) -> T:
+        """
+        Call `call` in the thread that holds Django's connection.
+
+        Raises:
+            ServiceUnavailable: the database was locked for longer than it waits.
+        """
+
+        def connected() -> T:
             close_old_connections()
             return call(*args)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, connected)
         except OperationalError as error:
             raise ServiceUnavailable(
                 "The database is busy; nothing was stored. Try again.",

@@ -1,5 +1,28 @@
-"""Every route."""
+"""Every route, in two lists; `asgi` sends a request to the lane its path belongs to."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib import admin
+from django.urls import include, path, re_path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from fileservice.http import health, managing, pages, uploading
+
+# Streamed bodies, no threads.
+native = [
+    # `.` would not match a line break, which a hostile name may hold.
+    re_path(r"^files/(?P<rest>[\s\S]+)$", uploading.file),
+    path("files/", uploading.files),
+    path("uploads/<str:key>", managing.managed),
+    path("uploads/<str:key>/delete", managing.delete_form),
+    path("", pages.home),
+    path("problems/<str:code>", pages.problem_kind),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+]
+
+# Stock Django for people who run the service.
+STANDARD_PREFIXES = ("/admin/", "/accounts/", "/static/")
+standard = [
+    path("admin/", admin.site.urls),
+    path("accounts/", include("django.contrib.auth.urls")),
+]
+
+urlpatterns = native + standard

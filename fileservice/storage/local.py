@@ -55,7 +55,7 @@ class LocalIncoming:
         self._chunks: list[bytes | bytearray | memoryview] = []
         self._waiting = 0
         self._file: HashedFile | None = None
-        self._job: asyncio.Future[None] | None = None
+        self._job: asyncio.Future[None] | asyncio.Future[str] | None = None
         self._finished = False
 
     async def __aenter__(self) -> Self:
@@ -74,7 +74,10 @@ class LocalIncoming:
         # A cancelled wait leaves the thread writing: it must end before the file goes.
         with contextlib.suppress(OSError):
             await self._settle()
-        await asyncio.shield(self._storage.off_loop(discard, self._file, self._path))
+        storage = self._storage
+        await asyncio.shield(
+            storage.off_loop(discard, self._file, self._path, storage.path(self._id))
+        )
 
     @property
     def _path(self) -> Path:
@@ -119,11 +122,14 @@ class LocalIncoming:
     async def finish(self) -> str:
         """See `storage.Incoming.finish`; a blob of one block takes a single hop for everything."""
         await self._settle()
-        digest = await self._storage.off_loop(
-            self._storage.complete, self._id, self._file, self._chunks
+        storage = self._storage
+        job = asyncio.ensure_future(
+            storage.off_loop(storage.complete, self._id, self._file, self._chunks)
         )
+        self._job = job
+        await self._settle()
         self._finished = True
-        return digest
+        return job.result()
 
 
 class LocalStorage:
@@ -230,11 +236,12 @@ class LocalStorage:
         await self.off_loop(remove, self.path(id))
 
 
-def discard(file: HashedFile | None, draft: Path) -> None:
-    """Close and remove an unfinished blob."""
+def discard(file: HashedFile | None, *paths: Path) -> None:
+    """Close and remove an unfinished blob, wherever its last job left it."""
     if file is not None:
         file.close()
-    draft.unlink(missing_ok=True)
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:

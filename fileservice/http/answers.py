@@ -1,0 +1,110 @@
+"""Answers in the shape the client asked for: a page, JSON, or a line for a terminal."""
+
+import json
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Literal
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+
+from fileservice.errors import FileserviceError, MethodNotAllowed
+
+Shape = Literal["page", "json", "text"]
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+
+# Pages run no script and load nothing from elsewhere.
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def shape_of(request: ASGIRequest) -> Shape:
+    """
+    Return what `Accept` asks for.
+
+    A browser names text/html, a program application/json; `*/*`, as curl sends, or nothing
+    is a terminal.
+    """
+    accept = request.META.get("HTTP_ACCEPT", "*/*")
+    if accept == "*/*":
+        return "text"
+    shapes: dict[str, Shape] = {
+        "text/html": "page",
+        "application/json": "json",
+        "application/problem+json": "json",
+    }
+    for accepted in request.accepted_types:
+        media_type = f"{accepted.main_type}/{accepted.sub_type}"
+        if media_type in shapes and accepted.quality > 0:
+            return shapes[media_type]
+        if media_type == "text/plain":
+            return "text"
+    return "text"
+
+
+def text(content: str, status: int = 200) -> HttpResponse:
+    """Answer with one or more lines for a terminal."""
+    return HttpResponse(f"{content}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def document(
+    content: object, status: int = 200, media_type: str = "application/json"
+) -> HttpResponse:
+    """Answer with JSON."""
+    body = json.dumps(content, ensure_ascii=False, indent=2)
+    return HttpResponse(f"{body}\n", status=status, content_type=media_type)
+
+
+def page(template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """Answer with a page."""
+    response = HttpResponse(render_to_string(f"fileservice/{template}", context), status=status)
+    response["Content-Security-Policy"] = PAGE_POLICY
+    return response
+
+
+def problem(request: ASGIRequest, error: FileserviceError) -> HttpResponse:
+    """Answer with what went wrong: RFC 9457, a page, or one line."""
+    shape = shape_of(request)
+    if shape == "json":
+        content = {
+            "type": request.build_absolute_uri(f"/problems/{error.code}"),
+            "title": error.title,
+            "status": error.status,
+            "detail": error.detail,
+            "code": error.code,
+            **error.extensions,
+        }
+        response = document(content, error.status, "application/problem+json")
+    elif shape == "page":
+        response = page("problem.html", {"error": error}, error.status)
+    else:
+        response = text(f"{error.title}: {error.detail}", error.status)
+    for name, value in error.headers.items():
+        response[name] = value
+    response["Vary"] = "Accept"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def methods(*allowed: str) -> Callable[[View], View]:
+    """Let `allowed` methods through; OPTIONS is answered here, any other with 405."""
+    allow = ", ".join((*allowed, "OPTIONS"))
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        async def checked(request: ASGIRequest, *args: str, **kwargs: str) -> HttpResponseBase:
+            if request.method in allowed:
+                return await view(request, *args, **kwargs)
+            if request.method == "OPTIONS":
+                return HttpResponse(status=204, headers={"Allow": allow})
+            raise MethodNotAllowed(
+                f"{request.method} is not known here; {allow} are.", headers={"Allow": allow}
+            )
+
+        return checked
+
+    return decorate

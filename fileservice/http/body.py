@@ -1,0 +1,99 @@
+"""A request's body as a stream, with every wait bounded."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fileservice.errors import SlowBody, Truncated
+from fileservice.http.messages import Receive
+
+
+class ClientGone(Exception):
+    """The client hung up before its body was complete; nobody is there to be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """
+    How slow a body may be.
+
+    Attributes:
+        wait_seconds: the longest silence, and the window over which the rate is taken.
+        bytes_per_second: the lowest rate.
+    """
+
+    wait_seconds: int
+    bytes_per_second: int
+
+
+class Body:
+    """
+    One body, read once.
+
+    Attributes:
+        declared: bytes that Content-Length announces; None where it does not (chunked).
+        complete: nothing of it is left to be received.
+    """
+
+    def __init__(self, receive: Receive, *, declared: int | None, chunked: bool) -> None:
+        self._receive = receive
+        self.declared = declared
+        self.complete = not chunked and not declared
+
+    async def chunks(self, pace: Pace) -> AsyncIterator[bytes]:
+        """
+        Yield what arrives, as it arrives.
+
+        Only time spent waiting for the client counts against `pace`, never our own disk's.
+
+        Raises:
+            ClientGone: the connection ended first.
+            Truncated: the body ended before the announced length.
+            SlowBody: the client fell below `pace`.
+        """
+        clock = asyncio.get_running_loop().time
+        window_bytes, window_waited, size = 0, 0.0, 0
+        while not self.complete:
+            began = clock()
+            chunk = await self._next(pace)
+            window_waited += clock() - began
+            window_bytes += len(chunk)
+            size += len(chunk)
+            if window_waited >= pace.wait_seconds:
+                if window_bytes < window_waited * pace.bytes_per_second:
+                    raise slow(pace)
+                window_bytes, window_waited = 0, 0.0
+            if chunk:
+                yield chunk
+        if self.declared is not None and size != self.declared:
+            raise Truncated(f"The body has {size} bytes, its Content-Length says {self.declared}.")
+
+    async def _next(self, pace: Pace) -> bytes:
+        try:
+            message = await asyncio.wait_for(self._receive(), pace.wait_seconds)
+        except TimeoutError:
+            raise slow(pace) from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        self.complete = not message.get("more_body", False)
+        body: bytes = message.get("body", b"")
+        return body
+
+    async def whole(self, pace: Pace, limit: int) -> bytes | None:
+        """Return the whole body, or None where it has more than `limit` bytes."""
+        if self.declared is not None and self.declared > limit:
+            return None
+        content = bytearray()
+        async for chunk in self.chunks(pace):
+            content += chunk
+            if len(content) > limit:
+                return None
+        return bytes(content)
+
+
+def slow(pace: Pace) -> SlowBody:
+    """Return the refusal of a body below `pace`."""
+    return SlowBody(
+        f"The body came more slowly than {pace.bytes_per_second} bytes a second"
+        f" over {pace.wait_seconds} seconds; nothing was stored."
+    )

@@ -1,0 +1,107 @@
+"""What lives as long as a worker: opened in the loop that uses it, closed in reverse."""
+
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+
+from fileservice.fetch.session import SharedSession
+from fileservice.http.body import Pace
+from fileservice.http.messages import Receive, Scope, Send
+from fileservice.ledger import Ledger
+from fileservice.options import Options
+from fileservice.storage import Storage
+from fileservice.storage.local import LocalStorage
+
+log = logging.getLogger("fileservice.lifespan")
+
+# Uploads spend their thread in fsync, not on a core: more than cores pays (docs/decisions).
+DISK_THREADS = 16
+
+
+class CannotStart(Exception):
+    """A setting is wrong, or the database is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """One worker's own things."""
+
+    options: Options
+    storage: Storage
+    ledger: Ledger
+    session: SharedSession
+
+    @property
+    def pace(self) -> Pace:
+        """How slow a body may be."""
+        return Pace(self.options.body_wait_seconds, self.options.min_bytes_per_second)
+
+
+def resources_of(request: ASGIRequest) -> Resources:
+    """Return the resources of the worker that serves `request`."""
+    resources: Resources = request.scope["state"]["resources"]
+    return resources
+
+
+@asynccontextmanager
+async def open_resources(options: Options) -> AsyncIterator[Resources]:
+    """
+    Open everything, and close it at the end, last opened first.
+
+    Raises:
+        CannotStart: with a sentence for the operator.
+    """
+    if settings.OPTION_PROBLEMS:
+        raise CannotStart("; ".join(f"{p.id}: {p.message}" for p in settings.OPTION_PROBLEMS))
+    async with AsyncExitStack() as stack:
+        disk = stack.enter_context(ThreadPoolExecutor(DISK_THREADS, "disk"))
+        rows = stack.enter_context(ThreadPoolExecutor(1, "rows"))
+        storage = LocalStorage(options.root / "uploads", disk)
+        storage.prepare()
+        ledger = open_ledger(options, rows)
+        stack.push_async_callback(ledger.close)
+        session = SharedSession()
+        session.get()
+        stack.push_async_callback(session.close)
+        yield Resources(options, storage, ledger, session)
+
+
+def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:
+    """Open the ledger on a database that has its tables."""
+    try:
+        ledger = Ledger(options.database, executor)
+        ledger.find("")
+    except sqlite3.OperationalError as error:
+        raise CannotStart(
+            f"fileservice.E010: the database {options.database} is not ready ({error}); "
+            "run `python manage.py migrate`"
+        ) from error
+    return ledger
+
+
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """
+    Serve the lifespan protocol: resources are in `scope["state"]` from start to shutdown.
+
+    A start that fails is told to the server, which then does not serve.
+    """
+    await receive()
+    try:
+        stack = AsyncExitStack()
+        scope["state"]["resources"] = await stack.enter_async_context(
+            open_resources(settings.OPTIONS)
+        )
+    except (CannotStart, OSError) as error:
+        log.critical("%s", error)
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    async with stack:
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+    await send({"type": "lifespan.shutdown.complete"})

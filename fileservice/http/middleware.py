@@ -1,0 +1,124 @@
+"""What surrounds every view of the native lane; asynchronous functions, no thread."""
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from django.core.exceptions import BadRequest as DjangoBadRequest
+from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.asgi import ASGIRequest
+from django.http import Http404
+from django.http.response import HttpResponseBase
+
+from fileservice.errors import BadRequest, FileserviceError, NotFound
+from fileservice.http.answers import problem
+from fileservice.http.body import ClientGone
+from fileservice.http.requests import NativeRequest
+
+Respond = Callable[[NativeRequest], Awaitable[HttpResponseBase]]
+
+access_log = logging.getLogger("fileservice.access")
+error_log = logging.getLogger("fileservice.error")
+
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+}
+
+
+def log_access(respond: Respond) -> Respond:
+    """
+    Name the request and write a line about it.
+
+    The path is logged as it came, percent-encoded, and without the query: values of a
+    certificate are nobody's but their owner's.
+    """
+
+    async def logged(request: NativeRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        name = secrets.token_hex(8)
+        try:
+            response = await respond(request)
+        except ClientGone:
+            access_log.info("%s %s gone %s", request.method, path_of(request), name)
+            raise
+        response.headers["X-Request-ID"] = name
+        if access_log.isEnabledFor(logging.INFO):
+            access_log.info(
+                '%s "%s %s" %d %.1fms %s',
+                request.META.get("REMOTE_ADDR", "-"),
+                request.method,
+                path_of(request),
+                response.status_code,
+                (time.perf_counter() - began) * 1000,
+                name,
+            )
+        return response
+
+    return logged
+
+
+def path_of(request: ASGIRequest) -> str:
+    """Return the path as sent; what a server decoded is quoted, so that no log line is forged."""
+    raw = request.scope.get("raw_path")
+    return raw.decode("ascii", "backslashreplace") if raw else repr(request.path)
+
+
+def secure_headers(respond: Respond) -> Respond:
+    """Give every answer the safe headers it did not choose itself."""
+
+    async def secured(request: NativeRequest) -> HttpResponseBase:
+        response = await respond(request)
+        for name, value in SAFE_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return secured
+
+
+def answer_errors(respond: Respond) -> Respond:
+    """
+    Answer what a view raised, here and nowhere else.
+
+    What is neither the client's fault nor foreseen is our bug: a traceback in the log, a 500
+    that tells nothing.
+    """
+
+    async def answered(request: NativeRequest) -> HttpResponseBase:
+        try:
+            return await respond(request)
+        except FileserviceError as error:
+            return problem(request, error)
+        except Http404:
+            return problem(request, NotFound("There is nothing at this address."))
+        except (SuspiciousOperation, DjangoBadRequest) as error:
+            return problem(request, BadRequest(str(error)))
+        except ClientGone:
+            raise
+        except Exception:  # noqa: BLE001 - the one place that keeps our bugs from the client
+            error_log.exception("%s %s failed", request.method, path_of(request))
+            return problem(request, FileserviceError("The service failed; the failure is logged."))
+
+    return answered
+
+
+def check_host(respond: Respond) -> Respond:
+    """
+    Refuse a Host that is not ours, before anything is done for it.
+
+    Against DNS rebinding: a foreign page whose name resolves to this machine is a stranger still.
+    """
+
+    async def checked(request: NativeRequest) -> HttpResponseBase:
+        request.get_host()
+        return await respond(request)
+
+    return checked
+
+
+NATIVE_MIDDLEWARE = (log_access, secure_headers, answer_errors, check_host)

@@ -1,0 +1,35 @@
+"""The request of the native lane."""
+
+from io import BytesIO
+from typing import NoReturn
+
+from django.core.handlers.asgi import ASGIRequest
+
+from fileservice.http.body import Body
+from fileservice.http.messages import Receive, Scope
+
+
+class NativeRequest(ASGIRequest):
+    """
+    A request whose body is a stream.
+
+    `POST`, `FILES` and `body` raise: whoever reads them would hold a whole upload in memory.
+
+    Attributes:
+        stream: the body.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, BytesIO())
+        length = self.META.get("CONTENT_LENGTH", "")
+        declared = int(length) if length.isascii() and length.isdigit() else None
+        chunked = declared is None and "HTTP_TRANSFER_ENCODING" in self.META
+        self.stream = Body(receive, declared=declared, chunked=chunked)
+
+    @property
+    def body(self) -> NoReturn:
+        """Not in this lane."""
+        raise RuntimeError("the native lane streams: read request.stream")
+
+    def _load_post_and_files(self) -> NoReturn:
+        raise RuntimeError("the native lane streams: read request.stream")

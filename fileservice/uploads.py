@@ -1,0 +1,196 @@
+"""How a file comes in: start, append, seal, finish; the same for every door."""
+
+import base64
+import contextlib
+import errno
+import secrets
+from collections.abc import AsyncIterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from fileservice.errors import (
+    DigestMismatch,
+    InsufficientStorage,
+    ServiceUnavailable,
+    TooLarge,
+)
+from fileservice.ledger import Ledger, StoredFile
+from fileservice.mediatypes import HEAD_BYTES, media_type
+from fileservice.names import CleanName
+from fileservice.storage import Incoming, Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one upload may take: bytes of the file, and bytes that must stay free on the disk."""
+
+    file_bytes: int
+    free_bytes: int
+
+
+class Upload:
+    """
+    A file on its way in: a context that leaves nothing behind unless it was finished.
+
+    Attributes:
+        id: for the link to give away.
+        key: for the link to keep.
+        size: bytes so far.
+    """
+
+    def __init__(self, storage: Storage, name: CleanName, *, sender: str, now: datetime) -> None:
+        self.id = unguessable()
+        self.key = unguessable()
+        self.name = name
+        self.sender = sender
+        self.created_at = now
+        self.sha256 = ""
+        self._head = b""
+        self._storage = storage
+        self._incoming: Incoming = storage.create(self.id)
+        self._recorded = False
+
+    async def __aenter__(self) -> Self:
+        await self._incoming.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        await self._incoming.__aexit__(kind, error, at)
+        if self.sha256 and not self._recorded:
+            await self._storage.delete(self.id)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._incoming.size
+
+    async def append(self, chunks: AsyncIterable[bytes | memoryview], *, limit: int) -> None:
+        """
+        Take `chunks`.
+
+        Raises:
+            TooLarge: more than `limit` bytes came in all.
+            InsufficientStorage, ServiceUnavailable: see `disk_errors`.
+        """
+        incoming = self._incoming
+        async for chunk in chunks:
+            if len(self._head) < HEAD_BYTES:
+                self._head += bytes(chunk[: HEAD_BYTES - len(self._head)])
+            if incoming.size + len(chunk) > limit:
+                raise too_large(limit)
+            with disk_errors():
+                await incoming.write(chunk)
+
+    async def seal(self, expected: bytes | None = None) -> None:
+        """
+        Make the bytes durable; the file is still not to be seen.
+
+        Raises:
+            DigestMismatch: `expected`, a SHA-256, is not that of the bytes.
+        """
+        with disk_errors():
+            self.sha256 = await self._incoming.finish()
+        if expected is not None and expected.hex() != self.sha256:
+            raise DigestMismatch(
+                f"The bytes that arrived have the SHA-256 {self.sha256}; nothing was stored."
+            )
+
+    def stored(self) -> StoredFile:
+        """Return the row of a sealed upload."""
+        return StoredFile(
+            id=self.id,
+            key=self.key,
+            name=self.name.text,
+            name_changed=self.name.changed,
+            size=self.size,
+            sha256=self.sha256,
+            media_type=media_type(self._head, self.name.text),
+            created_at=self.created_at,
+            sender=self.sender,
+        )
+
+    def recorded(self) -> None:
+        """Note that the row is committed: the bytes stay."""
+        self._recorded = True
+
+
+async def finish(ledger: Ledger, uploads: Sequence[Upload]) -> list[StoredFile]:
+    """
+    Make sealed `uploads` files, all or none, and return their rows.
+
+    Raises:
+        ServiceUnavailable: the database is busy; no file was made.
+    """
+    files = [upload.stored() for upload in uploads]
+    await ledger.add(files)
+    for upload in uploads:
+        upload.recorded()
+    return files
+
+
+async def delete(ledger: Ledger, storage: Storage, file: StoredFile) -> bool:
+    """
+    Delete a file and return whether this call was the one that did.
+
+    The row goes first: bytes without a row are swept later, a row without bytes would be a
+    broken promise.
+    """
+    if not await ledger.remove(file):
+        return False
+    await storage.delete(file.id)
+    return True
+
+
+def check_room(storage: Storage, limits: Limits, declared: int) -> None:
+    """
+    Refuse `declared` bytes that cannot be taken, before the first of them is read.
+
+    Raises:
+        TooLarge: more than one file may have.
+        InsufficientStorage: the disk would have less than `limits.free_bytes` left.
+    """
+    if declared > limits.file_bytes:
+        raise too_large(limits.file_bytes)
+    if storage.free_bytes() - declared < limits.free_bytes:
+        raise InsufficientStorage("The disk has no room for this file.")
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """
+    Turn an error of the disk that will pass into one the client can act on.
+
+    Raises:
+        InsufficientStorage: the disk or the quota is full.
+        ServiceUnavailable: too many files are open.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InsufficientStorage("The disk is full; nothing was stored.") from error
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise ServiceUnavailable(
+                "Too many files are open; nothing was stored.", headers={"Retry-After": "5"}
+            ) from error
+        raise
+
+
+def too_large(limit: int) -> TooLarge:
+    """Return the refusal of a file of more than `limit` bytes."""
+    return TooLarge(
+        f"A file may have at most {limit:,} bytes (FILESERVICE_MAX_UPLOAD_BYTES).",
+        extensions={"limit_bytes": limit},
+    )
+
+
+def unguessable() -> str:
+    """Return 128 random bits as 26 lower-case characters that are safe in a URL and a file name."""
+    return base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()

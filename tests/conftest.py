@@ -1,0 +1,149 @@
+"""A real server for the tests: `manage.py serve` in a process and a folder of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.client import Answer, Client
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """
+    A running service.
+
+    Attributes:
+        root: its FILESERVICE_ROOT.
+        process: the one that listens, or that supervises the workers.
+    """
+
+    host: str
+    port: int
+    root: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.host, self.port
+
+    def client(self) -> Client:
+        return Client(self.host, self.port)
+
+    def ask(self, method: str, path: str, **kwargs: object) -> Answer:
+        """Send one request on a connection of its own."""
+        with self.client() as client:
+            return client.ask(method, path, **kwargs)  # type: ignore[arg-type]  # handed through
+
+    def stored(self) -> list[Path]:
+        """Return every file below uploads/: finished blobs and drafts."""
+        return sorted(path for path in (self.root / "uploads").rglob("*") if path.is_file())
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def environment(root: Path, **options: str) -> dict[str, str]:
+    """Return our environment with only these FILESERVICE_* variables."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("FILESERVICE_")}
+    environ |= {f"FILESERVICE_{name}": value for name, value in options.items()}
+    return environ | {"FILESERVICE_ROOT": str(root), "PYTHONWARNINGS": "default"}
+
+
+def manage(root: Path, *args: str, **options: str) -> subprocess.CompletedProcess[str]:
+    """Run manage.py to its end."""
+    return subprocess.run(
+        [sys.executable, str(CHECKOUT / "manage.py"), *args],
+        env=environment(root, **options),
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root with an empty database, to be copied."""
+    root = tmp_path_factory.mktemp("migrated")
+    done = manage(root, "migrate", "--verbosity", "0")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def is_up(server: Server) -> bool:
+    try:
+        return server.ask("GET", "/livez").status == 200
+    except OSError:
+        return False
+
+
+@contextmanager
+def serving(migrated: Path, *arguments: str, **options: str) -> Iterator[Server]:
+    """Serve with these FILESERVICE_* options until the end of the block."""
+    root = Path(tempfile.mkdtemp(prefix="fileservice-"))
+    shutil.copytree(migrated, root, dirs_exist_ok=True)
+    port = free_port()
+    command = [sys.executable, str(CHECKOUT / "manage.py"), "serve", "--port", str(port)]
+    log = root / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *arguments],
+            env=environment(root, **options),
+            cwd=CHECKOUT,
+            stdout=output,
+            stderr=output,
+        )
+    server = Server("127.0.0.1", port, root, process, log)
+    try:
+        for _ in range(START_SECONDS * 20):
+            if is_up(server):
+                break
+            assert process.poll() is None, log.read_text()
+            # The server tells nobody but its socket that it is up.
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.05)
+        yield server
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(START_SECONDS)
+        shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def server(migrated: Path) -> Iterator[Server]:
+    """Give one open service to all tests that only use what is their own."""
+    with serving(migrated, ACCESS="open") as running:
+        yield running
+
+
+def need_program(name: str) -> str:
+    """Return the path of a program; skip where a user lacks it, fail where CI does."""
+    path = shutil.which(name)
+    if path is None and os.environ.get("CI"):
+        pytest.fail(f"{name} is not installed")
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
