@@ -1,0 +1,1 @@
+"""Figures against named peers, taken in one run: `python -m bench`."""

@@ -1,0 +1,1 @@
+"""Files and certificates as blog posts about asynchronous Django write them, on stock Django."""

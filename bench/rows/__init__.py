@@ -1,0 +1,1 @@
+"""The rows by theme; each function runs one row and returns it."""
