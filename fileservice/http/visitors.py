@@ -67,7 +67,8 @@ def reached_on_loopback(request: ASGIRequest) -> bool:
 
 def presented_token(request: ASGIRequest) -> str:
     """Return the token of `Authorization`: Bearer's, or Basic's password; empty without one."""
-    scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    field: str = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme, _, credentials = field.partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
     if scheme.lower() != "basic":

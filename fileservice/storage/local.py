@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Buffer, Callable, Iterabl
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiofiles.base import wrap as off_loop
 from aiofiles.threadpool import wrap as wrap_file
@@ -52,10 +52,12 @@ class LocalIncoming:
         self.size = 0
         self._storage = storage
         self._id = id
+        self._draft = storage.incoming / id
         self._chunks: list[bytes | bytearray | memoryview] = []
         self._waiting = 0
         self._file: HashedFile | None = None
-        self._job: asyncio.Future[None] | asyncio.Future[str] | None = None
+        self._job: asyncio.Future[Any] | None = None
+        self._placed = False
         self._finished = False
 
     async def __aenter__(self) -> Self:
@@ -71,17 +73,10 @@ class LocalIncoming:
         self._storage.writers -= 1
         if self._finished:
             return
-        # A cancelled wait leaves the thread writing: it must end before the file goes.
+        # A cancelled wait leaves the thread working: it must end before the file goes.
         with contextlib.suppress(OSError):
             await self._settle()
-        storage = self._storage
-        await asyncio.shield(
-            storage.off_loop(discard, self._file, self._path, storage.path(self._id))
-        )
-
-    @property
-    def _path(self) -> Path:
-        return self._storage.incoming / self._id
+        await asyncio.shield(self._storage.off_loop(self._discard))
 
     async def write(self, chunk: bytes | memoryview) -> None:
         """See `storage.Incoming.write`; one block is being written while the next gathers."""
@@ -104,32 +99,46 @@ class LocalIncoming:
         await self._settle()
         chunks, self._chunks, self._waiting = self._chunks, [], 0
         if self._file is None:
-            self._file = await self._storage.off_loop(HashedFile, self._path)
-        file = wrap_file(
-            self._file, loop=asyncio.get_running_loop(), executor=self._storage.executor
-        )
+            self._job = asyncio.ensure_future(self._storage.off_loop(self._open))
+            await self._settle()
+        file = wrap_file(self._file, executor=self._storage.executor)
         self._job = asyncio.ensure_future(file.writelines(chunks))
-
-    async def _settle(self) -> None:
-        job, self._job = self._job, None
-        if job is not None:
-            try:
-                await asyncio.shield(job)
-            except asyncio.CancelledError:
-                self._job = job
-                raise
 
     async def finish(self) -> str:
         """See `storage.Incoming.finish`; a blob of one block takes a single hop for everything."""
         await self._settle()
-        storage = self._storage
-        job = asyncio.ensure_future(
-            storage.off_loop(storage.complete, self._id, self._file, self._chunks)
-        )
-        self._job = job
+        self._job = job = asyncio.ensure_future(self._storage.off_loop(self._complete))
         await self._settle()
         self._finished = True
         return job.result()
+
+    async def _settle(self) -> None:
+        """Wait for the job under way; where the wait is cancelled, the job is still known."""
+        if self._job is not None:
+            await asyncio.shield(self._job)
+            self._job = None
+
+    def _open(self) -> HashedFile:
+        self._file = HashedFile(self._draft)
+        return self._file
+
+    def _complete(self) -> str:
+        """Write what is left, sync, and give the blob its place."""
+        with self._file or self._open() as file:
+            file.writelines(self._chunks)
+            # An error here is a lost file: the kernel may have dropped the pages, and a second
+            # fsync would then report success (PostgreSQL's fsync finding of 2018).
+            os.fsync(file.fileno())
+        self._storage.place(self._draft, self._id)
+        self._placed = True
+        return file.digest.hexdigest()
+
+    def _discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._draft.unlink(missing_ok=True)
+        if self._placed:
+            self._storage.path(self._id).unlink(missing_ok=True)
 
 
 class LocalStorage:
@@ -167,20 +176,14 @@ class LocalStorage:
         disk = os.statvfs(self.root)
         return disk.f_bavail * disk.f_frsize
 
-    def complete(
-        self, id: str, file: HashedFile | None, chunks: list[bytes | bytearray | memoryview]
-    ) -> str:
-        """Write what is left, sync, and give the blob its place; runs in a thread."""
-        draft = self.incoming / id
-        with file or HashedFile(draft) as file:
-            file.writelines(chunks)
-            # An error here is a lost file: the kernel may have dropped the pages, and a second
-            # fsync would then report success (PostgreSQL's fsync finding of 2018).
-            os.fsync(file.fileno())
-        self._place(draft, self.path(id))
-        return file.digest.hexdigest()
+    def place(self, draft: Path, id: str) -> None:
+        """
+        Move a synced draft to where the blob belongs, durably; call it in a thread.
 
-    def _place(self, draft: Path, path: Path) -> None:
+        Raises:
+            FileExistsError: there is a blob with this id; it is untouched.
+        """
+        path = self.path(id)
         # link, unlike rename, never overwrites.
         try:
             os.link(draft, path)
@@ -234,14 +237,6 @@ class LocalStorage:
     async def delete(self, id: str) -> None:
         """See `storage.Storage.delete`: the folder is synced, so the blob stays gone."""
         await self.off_loop(remove, self.path(id))
-
-
-def discard(file: HashedFile | None, *paths: Path) -> None:
-    """Close and remove an unfinished blob, wherever its last job left it."""
-    if file is not None:
-        file.close()
-    for path in paths:
-        path.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:

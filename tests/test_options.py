@@ -1,0 +1,106 @@
+"""The operator's choices, and what is said of wrong ones."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from fileservice import options
+from tests.conftest import manage
+
+
+def problems(root: Path, **chosen: str) -> list[str]:
+    environ = {f"FILESERVICE_{name}": value for name, value in chosen.items()}
+    return [p.id for p in options.read({"FILESERVICE_ROOT": str(root), **environ})[1]]
+
+
+def test_nothing_has_to_be_chosen(tmp_path: Path) -> None:
+    chosen, wrong = options.read({"FILESERVICE_ROOT": str(tmp_path)})
+
+    assert wrong == ()
+    assert chosen.access is None
+    assert chosen.token == ""
+    assert chosen.hosts == ("localhost", "127.0.0.1", "[::1]")
+    assert chosen.max_upload_bytes == 10 << 30
+    assert chosen.database == tmp_path / "fileservice.sqlite3"
+
+
+def test_the_current_folder_is_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert options.read({})[0].root == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "id"),
+    [
+        ("ROOT", "/nonexistent/folder", "E001"),
+        ("ACCESS", "public", "E002"),
+        ("TOKEN", "short", "E003"),
+        ("TOKEN", "é" * 40, "E003"),
+        ("TOKEN_FILE", "/nonexistent/file", "E003"),
+        ("MAX_UPLOAD_BYTES", "0", "E004"),
+        ("MAX_UPLOAD_BYTES", "1e9", "E004"),
+        ("MAX_UPLOAD_BYTES", "-1", "E004"),
+        ("MAX_UPLOAD_BYTES", "٣", "E004"),
+        ("MIN_FREE_BYTES", "some", "E005"),
+        ("BODY_WAIT_SECONDS", "0", "E006"),
+        ("MIN_BYTES_PER_SECOND", "fast", "E007"),
+        ("SECRET_KEY_FILE", "/nonexistent/file", "E008"),
+        ("MAX_UPLOAD_SIZE", "1", "E009"),
+    ],
+)
+def test_a_wrong_choice_has_its_check_id(tmp_path: Path, name: str, value: str, id: str) -> None:
+    assert f"fileservice.{id}" in problems(tmp_path, **{name: value})
+
+
+def test_a_wrong_access_is_never_taken_for_open(tmp_path: Path) -> None:
+    chosen, _ = options.read({"FILESERVICE_ROOT": str(tmp_path), "FILESERVICE_ACCESS": "opem"})
+
+    assert chosen.access == "private"
+
+
+def test_secrets_come_from_files_too(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("t" * 40 + "\n")
+
+    chosen, wrong = options.read(
+        {"FILESERVICE_ROOT": str(tmp_path), "FILESERVICE_TOKEN_FILE": str(token)}
+    )
+
+    assert wrong == ()
+    assert chosen.token == "t" * 40
+
+
+def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    first = options.read({"FILESERVICE_ROOT": str(tmp_path)})[0].secret_key
+    second = options.read({"FILESERVICE_ROOT": str(tmp_path)})[0].secret_key
+
+    assert first == second
+    assert len(first) >= 50
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_a_key_that_another_process_made_first_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret_key").write_text("k" * 50)
+    monkeypatch.setattr(Path, "exists", lambda self: False)  # what the slower of two processes saw
+
+    assert options.read({"FILESERVICE_ROOT": str(tmp_path)})[0].secret_key == "k" * 50
+
+
+def test_no_key_can_be_kept_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").mkdir()
+
+    assert problems(tmp_path) == ["fileservice.E008"]
+    assert problems(tmp_path, SECRET_KEY="k" * 50) == []
+
+
+def test_all_wrong_choices_are_told_at_once_and_stop_the_start(tmp_path: Path) -> None:
+    refused = manage(tmp_path, "serve", ACCESS="nobody", MAX_UPLOAD_BYTES="many")
+
+    assert refused.returncode == 1
+    assert "fileservice.E002" in refused.stderr
+    assert "fileservice.E004" in refused.stderr

@@ -1,0 +1,204 @@
+"""What every storage promises; runs on each implementation."""
+
+import asyncio
+import hashlib
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fileservice.storage import Storage
+from fileservice.storage.local import ALL_BLOCKS, LARGEST_BLOCK, SMALLEST_BLOCK, LocalStorage
+
+ID = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[LocalStorage]:
+    with ThreadPoolExecutor(4) as executor:
+        local = LocalStorage(tmp_path / "uploads", executor)
+        local.prepare()
+        yield local
+
+
+def files(storage: LocalStorage) -> list[Path]:
+    return [path for path in storage.root.rglob("*") if path.is_file()]
+
+
+async def store(storage: Storage, id: str, *chunks: bytes) -> str:
+    async with storage.create(id) as incoming:
+        for chunk in chunks:
+            await incoming.write(chunk)
+        return await incoming.finish()
+
+
+async def joined(blocks: AsyncIterator[bytes]) -> bytes:
+    return b"".join([block async for block in blocks])
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [],
+        [b""],
+        [b"hello"],
+        [b"a"] * 10_000,
+        [b"a" * 5000, b"b", b"c" * 5000, b"d"],
+        [b"a" * 100_000] * 30,
+        [b"a" * 3_000_000],
+        [b"a" * LARGEST_BLOCK, b"b"],
+    ],
+)
+async def test_a_finished_blob_reads_back_whole_and_hashed(
+    storage: LocalStorage, chunks: list[bytes]
+) -> None:
+    content = b"".join(chunks)
+
+    digest = await store(storage, ID, *chunks)
+
+    size = len(content)
+    assert digest == hashlib.sha256(content).hexdigest()
+    assert await joined(storage.read(ID, 0, size)) == content
+    assert await storage.fetch(ID, 0, size) == content
+    assert storage.path(ID).read_bytes() == content
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 1), (1, 7), (9_999, 10_000), (0, 10_000)])
+async def test_a_span_is_read_exactly(storage: LocalStorage, start: int, stop: int) -> None:
+    content = bytes(range(250)) * 40
+    await store(storage, ID, content)
+
+    assert await storage.fetch(ID, start, stop) == content[start:stop]
+    assert await joined(storage.read(ID, start, stop)) == content[start:stop]
+    assert storage.peek(ID, start, stop) in (content[start:stop], None)
+
+
+async def test_what_is_in_the_page_cache_is_there_at_once(storage: LocalStorage) -> None:
+    await store(storage, ID, b"hello")
+    await storage.fetch(ID, 0, 5)
+
+    assert storage.peek(ID, 0, 5) == b"hello"
+
+
+async def test_a_blob_that_is_not_there_is_not_found(storage: LocalStorage) -> None:
+    with pytest.raises(FileNotFoundError):
+        storage.peek(ID, 0, 1)
+    with pytest.raises(FileNotFoundError):
+        await storage.fetch(ID, 0, 1)
+    with pytest.raises(FileNotFoundError):
+        await joined(storage.read(ID, 0, 1))
+
+
+async def test_a_blob_shorter_than_its_row_is_never_passed_off_as_whole(
+    storage: LocalStorage,
+) -> None:
+    await store(storage, ID, b"hello")
+
+    assert storage.peek(ID, 0, 6) is None
+    with pytest.raises(OSError, match="ends before"):
+        await storage.fetch(ID, 0, 6)
+    with pytest.raises(OSError, match="ends before"):
+        await joined(storage.read(ID, 0, 6))
+
+
+async def test_nothing_is_seen_before_the_end(storage: LocalStorage) -> None:
+    async with storage.create(ID) as incoming:
+        await incoming.write(b"a" * 3_000_000)
+        assert not storage.path(ID).exists()
+        await incoming.finish()
+
+    assert storage.path(ID).stat().st_size == 3_000_000
+    assert files(storage) == [storage.path(ID)]
+
+
+@pytest.mark.parametrize("size", [0, 5, 3_000_000])
+async def test_what_was_not_finished_is_gone(storage: LocalStorage, size: int) -> None:
+    async with storage.create(ID) as incoming:
+        await incoming.write(b"a" * size)
+
+    assert files(storage) == []
+    assert storage.writers == 0
+
+
+@pytest.mark.parametrize("while_finishing", [False, True])
+async def test_a_cancelled_writer_leaves_nothing_behind(
+    storage: LocalStorage, while_finishing: bool
+) -> None:
+    async def write() -> None:
+        async with storage.create(ID) as incoming:
+            for _ in range(3 if while_finishing else 1000):
+                await incoming.write(b"a" * LARGEST_BLOCK)
+            await incoming.finish()
+
+    task = asyncio.create_task(write())
+    while not files(storage):
+        await storage.off_loop(storage.free_bytes)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert files(storage) == []
+
+
+async def test_a_blob_is_never_overwritten(storage: LocalStorage) -> None:
+    await store(storage, ID, b"first")
+
+    with pytest.raises(FileExistsError):
+        await store(storage, ID, b"second")
+
+    assert storage.path(ID).read_bytes() == b"first"
+
+
+async def test_an_error_of_the_disk_is_raised_and_leaves_nothing(storage: LocalStorage) -> None:
+    storage.incoming.rmdir()
+
+    with pytest.raises(FileNotFoundError):
+        await store(storage, ID, b"a" * 3_000_000)
+
+    assert files(storage) == []
+
+
+async def test_a_deleted_blob_is_gone_and_may_be_deleted_again(storage: LocalStorage) -> None:
+    await store(storage, ID, b"hello")
+
+    await storage.delete(ID)
+    await storage.delete(ID)
+
+    assert files(storage) == []
+
+
+async def test_a_reader_that_leaves_early_closes_its_file(storage: LocalStorage) -> None:
+    await store(storage, ID, b"a" * 10_000_000)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - as small as it can be
+
+    reader = storage.read(ID, 0, 10_000_000)
+    await anext(reader)
+    await reader.aclose()
+
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+async def test_only_the_owner_reads_what_is_stored(storage: LocalStorage) -> None:
+    await store(storage, ID, b"hello")
+
+    assert stat.S_IMODE(storage.path(ID).stat().st_mode) == 0o600
+    assert stat.S_IMODE(storage.path(ID).parent.stat().st_mode) == 0o700
+
+
+async def test_blocks_shrink_as_writers_come(storage: LocalStorage) -> None:
+    assert storage.block_size == LARGEST_BLOCK
+
+    storage.writers = 256
+    assert storage.block_size == ALL_BLOCKS // 256
+
+    storage.writers = 5000
+    assert storage.block_size == SMALLEST_BLOCK
+
+
+def test_free_bytes_are_what_the_disk_says(storage: LocalStorage) -> None:
+    disk = os.statvfs(storage.root)
+
+    assert abs(storage.free_bytes() - disk.f_bavail * disk.f_frsize) < 1 << 30
