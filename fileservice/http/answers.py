@@ -63,6 +63,9 @@ def page(template: str, context: dict[str, Any], status: int = 200) -> HttpRespo
     """Answer with a page."""
     response = HttpResponse(render_to_string(f"fileservice/{template}", context), status=status)
     response["Content-Security-Policy"] = PAGE_POLICY
+    # Under no-referrer a browser says `Origin: null` of the page's own forms (Fetch, "append a
+    # request Origin header"), and they would be refused as another site's.
+    response["Referrer-Policy"] = "same-origin"
     return response
 
 

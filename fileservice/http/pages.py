@@ -16,51 +16,79 @@ from fileservice.http.visitors import (
     remember_browser,
     sender_of,
 )
+from fileservice.ledger import StoredFile
 
 LISTED_FILES = 50
 
 
 @methods("GET", "HEAD")
 async def home(request: ASGIRequest) -> HttpResponseBase:
-    """GET / shows the form, and the files this browser sent."""
+    """GET / shows the forms, and the files this browser sent; a terminal gets a short manual."""
     shape = shape_of(request)
-    if shape == "text":
-        return text(manual(request))
-    resources = resources_of(request)
     browser = browser_of(request) or new_browser()
-    sent = await resources.ledger.sent_by(sender_of(browser), LISTED_FILES)
-    try:
-        await admit(request)
-        admitted = True
-    except Unauthorized:
-        admitted = False
-    listed = [(file, *links(request, file)) for file in sent]
-    if shape == "json":
-        return document({"files": [{"name": f.name, "url": url} for f, url, _ in listed]})
-    context = {
-        "admitted": admitted,
-        "files": listed,
-        "token": form_token(browser),
-        "token_field": TOKEN_FIELD,
-        "largest": resources.options.max_upload_bytes,
-        "host": request.build_absolute_uri("/").rstrip("/"),
-    }
-    response = page("home.html", context)
+    if shape == "text":
+        response = text(manual(request))
+    elif shape == "json":
+        sent = await sent_files(request, browser)
+        response = document({"files": [{"name": file.name, "url": url} for file, url, _ in sent]})
+    else:
+        response = page("home.html", await home_context(request, browser))
+        remember_browser(request, response, browser)
     response["Cache-Control"] = "no-store"
     response["Vary"] = "Accept, Cookie"
-    remember_browser(request, response, browser)
     return response
+
+
+async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
+    """Return what the home page shows."""
+    options = resources_of(request).options
+    return {
+        "admitted": await is_admitted(request),
+        "private": options.access == "private",
+        "files": await sent_files(request, browser),
+        "listed": LISTED_FILES,
+        "token": form_token(browser),
+        "token_field": TOKEN_FIELD,
+        "largest": options.max_upload_bytes,
+        "host": here(request),
+    }
+
+
+async def sent_files(request: ASGIRequest, browser: str) -> list[tuple[StoredFile, str, str]]:
+    """Return a browser's newest files, each with its link to give away and its link to keep."""
+    sent = await resources_of(request).ledger.sent_by(sender_of(browser), LISTED_FILES)
+    return [(file, *links(request, file)) for file in sent]
+
+
+async def is_admitted(request: ASGIRequest) -> bool:
+    """
+    Tell whether the forms are for who asks.
+
+    Raises:
+        Forbidden: nobody chose who may, and this is not a loopback address.
+    """
+    try:
+        await admit(request)
+    except Unauthorized:
+        return False
+    else:
+        return True
+
+
+def here(request: ASGIRequest) -> str:
+    """Return the address of the service as the client wrote it, without a slash at the end."""
+    return request.build_absolute_uri("/").rstrip("/")
 
 
 def manual(request: ASGIRequest) -> str:
     """Return what a terminal is told about the service."""
-    here = request.build_absolute_uri("/").rstrip("/")
+    address = here(request)
     return (
         "fileservice takes files in, gives them out, and makes certificate PDFs.\n\n"
-        f"  curl -T report.pdf {here}/files/\n"
-        f"  curl -F file=@report.pdf {here}/files/\n"
-        f"  tar c folder | curl -T - {here}/files/folder.tar\n"
-        f"  curl -OJ {here}/certificate?name=Ada+Lovelace"
+        f"  curl -T report.pdf {address}/files/\n"
+        f"  curl -F file=@report.pdf {address}/files/\n"
+        f"  tar c folder | curl -T - {address}/files/folder.tar\n"
+        f"  curl -OJ '{address}/certificate?name=Ada+Lovelace'"
     )
 
 
