@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from fileservice.http import health, managing, pages, uploading
+from fileservice.http import certificates, health, managing, pages, uploading
 
 # Streamed bodies, no threads.
 native = [
@@ -12,6 +12,7 @@ native = [
     path("files/", uploading.files),
     path("uploads/<str:key>", managing.managed),
     path("uploads/<str:key>/delete", managing.delete_form),
+    path("certificate", certificates.certificate),
     path("", pages.home),
     path("problems/<str:code>", pages.problem_kind),
     path("livez", health.livez),

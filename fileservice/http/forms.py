@@ -15,7 +15,9 @@ from fileservice.errors import BadForm, TooLarge, TooManyParts, Truncated, Unsup
 LARGEST_FORM_PARTS = 64
 LARGEST_FIELD_BYTES = 64 << 10
 LARGEST_FIELDS_BYTES = 1 << 20  # of all fields of a form together
-LARGEST_PREAMBLE = 1 << 10  # what stands before the first part or after the last is never data
+# Line breaks before the first boundary and after the last; anything else there is refused.
+LARGEST_PREAMBLE = 1 << 10
+LARGEST_EPILOGUE = 1 << 10
 PART_HEADERS = 8
 PART_HEADER_BYTES = 4224
 
@@ -97,6 +99,7 @@ class Form:
         self._parts = 0
         self._fields_bytes = 0
         self._preamble = 0
+        self._epilogue = 0
         self._parser = MultipartParser(
             boundary,
             {
@@ -161,6 +164,11 @@ class Form:
 
     def _feed(self, chunk: bytes) -> None:
         self._chunk = chunk
+        if not self._parts:
+            # The parser passes over any number of line breaks before the first boundary.
+            self._preamble += len(chunk) - len(chunk.lstrip(b"\r\n"))
+            if self._preamble > LARGEST_PREAMBLE:
+                raise BadForm("The form does not begin with its boundary.")
         try:
             self._parser.write(chunk)
         except MultipartParseError as error:
@@ -170,14 +178,10 @@ class Form:
             joined = self._tail + chunk
             self._refuse_epilogue(joined[joined.index(self._closing) + len(self._closing) :])
         self._tail = chunk[-len(self._closing) :]
-        if not self._parts:
-            self._preamble += len(chunk)
-            if self._preamble > LARGEST_PREAMBLE:
-                raise BadForm("The form does not begin with its boundary.")
 
     def _refuse_epilogue(self, rest: bytes) -> None:
-        self._preamble += len(rest)
-        if rest.strip(b"\r\n") or self._preamble > LARGEST_PREAMBLE:
+        self._epilogue += len(rest)
+        if rest.strip(b"\r\n") or self._epilogue > LARGEST_EPILOGUE:
             raise BadForm("Something follows the closing boundary of the form.")
 
     def _on_part_begin(self) -> None:
@@ -185,7 +189,6 @@ class Form:
         if self._parts > LARGEST_FORM_PARTS:
             raise TooManyParts(f"A form may have {LARGEST_FORM_PARTS} parts.")
         self._headers = []
-        self._preamble = 0
 
     def _on_header_begin(self) -> None:
         self._headers.append((bytearray(), bytearray()))

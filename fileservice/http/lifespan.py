@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 
+import fileservice
+from fileservice.certificates import Templates
 from fileservice.fetch.session import SharedSession
 from fileservice.http.body import Pace
 from fileservice.http.messages import Receive, Scope, Send
@@ -22,6 +25,11 @@ log = logging.getLogger("fileservice.lifespan")
 
 # Uploads spend their thread in fsync, not on a core: more than cores pays (docs/decisions).
 DISK_THREADS = 16
+# In a checkout beside the package, in a wheel inside of it.
+PACKAGE = Path(fileservice.__file__).parent
+SHIPPED_TEMPLATES = PACKAGE / "pdf" / "templates"
+if not SHIPPED_TEMPLATES.is_dir():
+    SHIPPED_TEMPLATES = PACKAGE.parent / "pdf_templates"
 
 
 class CannotStart(Exception):
@@ -35,6 +43,7 @@ class Resources:
     options: Options
     storage: Storage
     ledger: Ledger
+    templates: Templates
     session: SharedSession
 
     @property
@@ -66,10 +75,12 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         storage.prepare()
         ledger = open_ledger(options, rows)
         stack.push_async_callback(ledger.close)
+        templates = Templates(options.root / "pdf_templates", SHIPPED_TEMPLATES)
+        stack.push_async_callback(templates.close)
         session = SharedSession()
         session.get()
         stack.push_async_callback(session.close)
-        yield Resources(options, storage, ledger, session)
+        yield Resources(options, storage, ledger, templates, session)
 
 
 def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:
