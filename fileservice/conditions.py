@@ -57,14 +57,14 @@ def is_fresh(conditions: Conditions, version: Version) -> bool:
         raise PreconditionFailed("The file is not the version that the request speaks of.")
     if conditions.if_none_match is not None:
         return names(conditions.if_none_match, version.etag)
-    second = parse_http_date_safe(conditions.if_modified_since or "")
+    second = _second(conditions.if_modified_since)
     return second is not None and not version.is_modified_after(second)
 
 
 def _may_proceed(conditions: Conditions, version: Version) -> bool:
     if conditions.if_match is not None:
         return names_strongly(conditions.if_match, version.etag)
-    second = parse_http_date_safe(conditions.if_unmodified_since or "")
+    second = _second(conditions.if_unmodified_since)
     return second is None or not version.is_modified_after(second)
 
 
@@ -77,7 +77,7 @@ def is_same(if_range: str, version: Version) -> bool:
     """
     if '"' in if_range[:3]:  # how 13.1.5 tells a tag from a date
         return if_range == version.etag
-    return parse_http_date_safe(if_range) == int(version.modified_at.timestamp())
+    return _second(if_range) == int(version.modified_at.timestamp())
 
 
 def names(field: str, etag: str) -> bool:
@@ -94,3 +94,8 @@ def names_strongly(field: str, etag: str) -> bool:
 def _split(field: str) -> list[str]:
     """Return the entity tags of a list; none if it is malformed."""
     return re.findall(_TAG, field) if _TAGS.fullmatch(field) else []
+
+
+def _second(field: str | None) -> int | None:
+    """Return the second since 1970 that an HTTP-date names; None if there is none to be read."""
+    return parse_http_date_safe(field) if field else None

@@ -1,0 +1,171 @@
+"""Requests for stored files."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import http_date
+
+from fileservice.conditions import Conditions, Version
+from fileservice.digests import format_sha256, weigh_sha256
+from fileservice.disposition import format_attachment
+from fileservice.downloads import Asked, decide, may_show
+from fileservice.errors import NotFound
+from fileservice.http.content import SMALL_BYTES, ContentResponse, Piece, collect, read, size_of
+from fileservice.http.lifespan import resources_of
+from fileservice.ledger import StoredFile
+from fileservice.ranges import Span, frame_parts
+from fileservice.storage import Storage
+
+# A browser may keep a copy, but asks about it each time, since a file can be deleted; nobody in
+# between may keep one, since the link is the right to the file, nor change it, since its digest
+# goes with it (docs/decisions/0006).
+CACHE_CONTROL = "private, no-cache, no-transform"
+# The fields of a 304 replace those of the kept copy, so the policy must be the same again.
+IN_304 = {"ETag", "Cache-Control", "Content-Security-Policy"}
+# Around a sound or a film a browser builds a page that loads it once more, by our policy and not
+# from the origin "null" of a sandbox (seen in Chromium 156). Scripts stay off by both directives.
+MEDIA_POLICY = (
+    "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; "
+    "sandbox allow-same-origin; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with content, before any of it is read."""
+
+    status: int
+    headers: dict[str, str]
+    pieces: Sequence[Piece]
+
+
+async def download(request: ASGIRequest, id: str, name: str = "") -> HttpResponseBase:
+    """
+    GET and HEAD /files/<id> and /files/<id>/<name> give a file out.
+
+    The id alone says which; `name` is there for people, and for programs that call a file by the
+    end of its link. `?inline=1` shows what may be shown instead of having it saved.
+    """
+    resources = resources_of(request)
+    file = resources.ledger.find(id)
+    if file is None:
+        raise NotFound("There is no such file.")
+    asked = asked_by(request)
+    decision = decide(asked, Version(etag_of(file), file.created_at), file.size)
+    headers = headers_of(request, file)
+    if decision.status == HTTPStatus.NOT_MODIFIED:
+        return not_modified(headers)
+    if decision.status == HTTPStatus.PARTIAL_CONTENT:
+        reply = partial(asked, file, decision.spans, headers)
+    else:
+        reply = Reply(decision.status, headers, decision.spans)
+    headers["Content-Length"] = str(size_of(reply.pieces))
+    if asked.method == "HEAD":
+        return HttpResponse(headers=headers)
+    return await respond(request, resources.storage, file, reply)
+
+
+def asked_by(request: ASGIRequest) -> Asked:
+    """Return what the fields of `request` ask for."""
+    field = request.META.get
+    return Asked(
+        method=request.method or "",
+        range=field("HTTP_RANGE", ""),
+        if_range=field("HTTP_IF_RANGE", ""),
+        conditions=Conditions(
+            if_match=field("HTTP_IF_MATCH"),
+            if_unmodified_since=field("HTTP_IF_UNMODIFIED_SINCE"),
+            if_none_match=field("HTTP_IF_NONE_MATCH"),
+            if_modified_since=field("HTTP_IF_MODIFIED_SINCE"),
+        ),
+    )
+
+
+def etag_of(file: StoredFile) -> str:
+    """Return the entity tag: strong, since equal bytes have the same and no others have it."""
+    return f'"{file.sha256}"'
+
+
+def headers_of(request: ASGIRequest, file: StoredFile) -> dict[str, str]:
+    """Return the fields of a 200; what makes content harmless, every answer gets by middleware."""
+    inline = request.GET.get("inline") == "1" and may_show(file.media_type, file.name)
+    charset = "; charset=utf-8" if inline and file.media_type == "text/plain" else ""
+    headers = {
+        "Content-Type": f"{file.media_type}{charset}",
+        "Content-Disposition": format_attachment(file.name, inline=inline),
+        "ETag": etag_of(file),
+        "Last-Modified": http_date(file.created_at.timestamp()),
+        "Accept-Ranges": "bytes",
+        "Cache-Control": CACHE_CONTROL,
+    }
+    if inline and file.media_type.startswith(("audio/", "video/")):
+        headers["Content-Security-Policy"] = MEDIA_POLICY
+    if weigh_sha256(request.META.get("HTTP_WANT_REPR_DIGEST", "")) != 0:
+        headers["Repr-Digest"] = format_sha256(file.sha256)
+    return headers
+
+
+def not_modified(headers: dict[str, str]) -> HttpResponse:
+    """Answer 304 with what RFC 9110 15.4.5 wants of `headers`, nothing about a content."""
+    kept = {name: value for name, value in headers.items() if name in IN_304}
+    response = HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=kept)
+    del response["Content-Type"]
+    return response
+
+
+def partial(
+    asked: Asked, file: StoredFile, spans: tuple[Span, ...], headers: dict[str, str]
+) -> Reply:
+    """Reply with `spans`; `headers` become those of a 206 (RFC 9110 15.3.7)."""
+    if asked.if_range:
+        # Who sent it has the fields of the file already, and 15.3.7 wants them left out. Those
+        # stay that keep content harmless, and the digest, which checks what was put together.
+        del headers["Last-Modified"]
+    if len(spans) == 1:
+        headers["Content-Range"] = spans[0].content_range(file.size)
+        return Reply(HTTPStatus.PARTIAL_CONTENT, headers, spans)
+    boundary = secrets.token_hex(16)
+    media_type = headers["Content-Type"]
+    pieces = frame_parts(spans, size=file.size, media_type=media_type, boundary=boundary)
+    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    return Reply(HTTPStatus.PARTIAL_CONTENT, headers, pieces)
+
+
+async def respond(
+    request: ASGIRequest, storage: Storage, file: StoredFile, reply: Reply
+) -> HttpResponseBase:
+    """
+    Answer with a small content whole, with a large one as a stream.
+
+    Content-Digest is there on request, but for a large part of a file: no one knows it before
+    the part was read, which is after the head was sent.
+    """
+    headers = reply.headers
+    wants_digest = weigh_sha256(request.META.get("HTTP_WANT_CONTENT_DIGEST", ""))
+    if wants_digest and reply.status == HTTPStatus.OK:
+        headers["Content-Digest"] = format_sha256(file.sha256)
+    if size_of(reply.pieces) > SMALL_BYTES:
+        return await stream(storage, file, reply)
+    content = await collect(storage, file.id, reply.pieces)
+    if wants_digest and reply.status == HTTPStatus.PARTIAL_CONTENT:
+        headers["Content-Digest"] = format_sha256(hashlib.sha256(content).hexdigest())
+    return HttpResponse(content, status=reply.status, headers=headers)
+
+
+async def stream(storage: Storage, file: StoredFile, reply: Reply) -> ContentResponse:
+    """Answer with a content that is read while it is sent."""
+    # A blob that is missing or short is a 500 now; once the head is out, only a cut connection.
+    await collect(storage, file.id, [Span(file.size - 1, file.size)])
+    whole = reply.status == HTTPStatus.OK
+    return ContentResponse(
+        read(storage, file.id, reply.pieces),
+        status=reply.status,
+        headers=reply.headers,
+        path=storage.path(file.id) if whole else None,
+    )
