@@ -1,0 +1,354 @@
+"""Compiles a template: finds its placeholders and freezes all that no value changes."""
+
+import hashlib
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pikepdf
+from pikepdf import Array, Dictionary, Object, Page, Pdf, Stream
+
+from fileservice.pdf.drawing import make_slot, moved_pen
+from fileservice.pdf.errors import (
+    Damaged,
+    Encrypted,
+    NoPlaceholders,
+    NotPdf,
+    NoUnicode,
+    OverLimits,
+    Signed,
+    TemplateError,
+    Xfa,
+)
+from fileservice.pdf.fields import PLACEHOLDER, Box, find_fields, near_misses
+from fileservice.pdf.filling import CompiledTemplate
+from fileservice.pdf.fonts import Face, FontSet
+from fileservice.pdf.freezing import freeze
+from fileservice.pdf.geometry import IDENTITY, Matrix
+from fileservice.pdf.lines import Line, read_lines
+from fileservice.pdf.plans import Fonts, Plan
+from fileservice.pdf.slots import Slot, Value
+from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Sign, Subset
+from fileservice.pdf.templatefonts import UNREADABLE, TemplateFont, read_font, real
+from fileservice.pdf.text import Instruction, parse_program, read_text
+
+MAX_FILE_BYTES = 20 << 20
+MAX_PAGES = 20
+MAX_OBJECTS = 20_000
+MAX_SLOTS = 200
+# What names and titles are written with; what a template's own subset has costs a certificate
+# nothing.
+LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2027)))) + "€№™"
+# All that the two values made here are written with.
+MADE_HERE = {"timestamp": "0123456789-:+TZ", "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ"}
+# What a template may do when opened or clicked (ISO 32000-1 12.6); a certificate does nothing.
+ACTIVE_ENTRIES = ("/OpenAction", "/AA", "/AcroForm", "/Metadata", "/PieceInfo", "/Perms")
+ACTIVE_NAMES = ("/JavaScript", "/EmbeddedFiles")
+COMMENT = re.compile(rb"%[^\r\n]*")
+
+
+@dataclass(slots=True)
+class Draft:
+    """
+    What is known of a template while its pages are read.
+
+    Attributes:
+        marker: the key that marks an object written anew for each certificate; no template has it.
+        faces: those that values are drawn with, in the order of their numbers.
+        marks: how many objects are marked.
+        slots: mark -> the slot whose program the object holds.
+        fonts: marks of the pages' dictionaries of fonts.
+        lines: all lines of all pages.
+        comments: what pages say in comments, where it is never drawn.
+    """
+
+    pdf: Pdf
+    marker: str
+    font_set: FontSet
+    faces: list[Face] = field(default_factory=list)
+    marks: int = 0
+    slots: dict[int, Slot] = field(default_factory=dict)
+    fonts: list[int] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    comments: list[bytes] = field(default_factory=list)
+    read_fonts: dict[tuple[int, int], TemplateFont] = field(default_factory=dict)
+
+    def mark(self, entries: Mapping[str, Object] | None = None) -> Object:
+        """Return a new object that each certificate writes anew; its mark is `marks`."""
+        self.marks += 1
+        return self.pdf.make_indirect(Dictionary({**(entries or {}), self.marker: self.marks}))
+
+    def face_of(self, font: TemplateFont) -> int:
+        """Return the number of the face that stands in for `font`."""
+        face = self.font_set.match(font.name, font.flags)
+        if face not in self.faces:
+            self.faces.append(face)
+        return self.faces.index(face)
+
+    def fonts_of(self, resources: Object) -> dict[str, TemplateFont]:
+        """Return the fonts that a page can name, each read once however many pages share it."""
+        listed = resources.get("/Font")
+        if not isinstance(listed, Dictionary):
+            return {}
+        fonts = {}
+        for name, source in listed.items():
+            key = source.objgen
+            if key == (0, 0):
+                fonts[name] = read_font(source)
+                continue
+            if key not in self.read_fonts:
+                self.read_fonts[key] = read_font(source)
+            fonts[name] = self.read_fonts[key]
+        return fonts
+
+
+def compile_template(content: bytes, font_set: FontSet) -> CompiledTemplate:
+    """Compile the template `content` here and now: `plan_template` says how."""
+    return CompiledTemplate(plan_template(content, font_set), font_set)
+
+
+def plan_template(content: bytes, font_set: FontSet) -> Plan:
+    """
+    Compile the template `content`.
+
+    Run it in a process whose memory and time are limited (`fileservice.pdf.child`).
+
+    Raises:
+        TemplateError: it cannot be filled; the error says why and what to do.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    pdf = _opened(content)
+    _check(pdf)
+    title = _title(pdf)
+    draft = Draft(pdf, f"/Fs{digest[:12]}", font_set)
+    for page in pdf.pages:
+        _compile_page(draft, page)
+    if not draft.slots:
+        raise _nothing_found(draft)
+    if len(draft.slots) > MAX_SLOTS:
+        raise OverLimits(f"There are more than {MAX_SLOTS} lines with placeholders.")
+    _remove_active_content(pdf)
+    pdf.trailer.Info = draft.mark()
+    return _frozen(draft, digest, title)
+
+
+def _opened(content: bytes) -> Pdf:
+    if b"%PDF-" not in content[:1024]:
+        start = content[:16].decode("ascii", "backslashreplace")
+        raise NotPdf(f"This is not a PDF; it begins with {start!r}.")
+    if len(content) > MAX_FILE_BYTES:
+        raise OverLimits(
+            f"The template is {len(content):,} bytes long, {MAX_FILE_BYTES:,} are accepted."
+        )
+    try:
+        return pikepdf.open(io.BytesIO(content))
+    except pikepdf.PasswordError as error:
+        raise Encrypted(
+            "The template is password-protected; save an unprotected copy (qpdf --decrypt)."
+        ) from error
+    except pikepdf.PdfError as error:
+        # "stream <...>: unable to find trailer": the first half is about us.
+        reason = str(error).rpartition(">: ")[2]
+        raise Damaged(f"The template cannot be read: {reason}.") from error
+
+
+def _check(pdf: Pdf) -> None:
+    if pdf.is_encrypted:
+        raise Encrypted("The template is protected; save an unprotected copy (qpdf --decrypt).")
+    if len(pdf.objects) > MAX_OBJECTS:
+        raise OverLimits(f"The template has more than {MAX_OBJECTS:,} objects.")
+    if len(pdf.pages) > MAX_PAGES:
+        raise OverLimits(f"The template has {len(pdf.pages)} pages, {MAX_PAGES} are accepted.")
+    if not len(pdf.pages):
+        raise Damaged("The template has no page.")
+    form = pdf.Root.get("/AcroForm")
+    if not isinstance(form, Dictionary):
+        form = Dictionary()
+    if "/Perms" in pdf.Root or int(real(form.get("/SigFlags"))) & 1:
+        raise Signed(
+            "The template carries a digital signature, which filling would break;"
+            " use the unsigned original."
+        )
+    if "/XFA" in form:
+        raise Xfa("The template is a dynamic XFA form; print it to a PDF and use that.")
+
+
+def _title(pdf: Pdf) -> str:
+    title = pdf.docinfo.get("/Title") if "/Info" in pdf.trailer else None
+    return str(title) if isinstance(title, pikepdf.String) else ""
+
+
+def _compile_page(draft: Draft, page: Page) -> None:
+    if "/Contents" not in page.obj:
+        return
+    # One stream: what is counted, what is parsed and what is split are then the same bytes.
+    page.contents_coalesce()
+    if not isinstance(page.obj.get("/Contents"), Stream):
+        return
+    content = _decoded(page.obj.Contents)
+    draft.comments += COMMENT.findall(content)
+    program = parse_program(page, content)
+    resources = page.resources
+    shows = read_text(program, draft.fonts_of(resources))
+    box, view = _displayed(page)
+    lines = read_lines(shows, view)
+    draft.lines += lines
+    fields = find_fields(lines, box)
+    if not fields:
+        return
+    replaced: dict[int, Slot | bytes] = {}
+    for found in fields:
+        first, *others = found.line.shows
+        replaced[first.at] = make_slot(found, program, draft.face_of)
+        replaced.update({show.at: moved_pen(show) for show in others})
+    page.obj.Contents = Array(_split(draft, program, replaced))
+    page.obj.Resources = _with_fonts(draft, resources)
+
+
+def _decoded(stream: Object) -> bytes:
+    try:
+        return stream.read_bytes()
+    except pikepdf.PdfError as error:
+        raise Damaged(f"A page's program cannot be decoded: {error}") from error
+
+
+def _split(
+    draft: Draft, program: list[Instruction], replaced: Mapping[int, Slot | bytes]
+) -> list[Object]:
+    """Return the page's program as streams, between them an object for each slot."""
+    streams: list[Object] = []
+    run: list[bytes] = []
+    start = 0
+
+    def close(stop: int) -> None:
+        run.append(pikepdf.unparse_content_stream(program[start:stop]))
+        text = b"\n".join(filter(None, run))
+        run.clear()
+        if text:
+            streams.append(draft.pdf.make_stream(text + b"\n"))
+
+    for at in sorted(replaced):
+        piece = replaced[at]
+        if isinstance(piece, bytes):
+            run += [pikepdf.unparse_content_stream(program[start:at]), piece]
+        else:
+            close(at)
+            streams.append(draft.mark())
+            draft.slots[draft.marks] = piece
+        start = at + 1
+    close(len(program))
+    return streams
+
+
+def _with_fonts(draft: Draft, resources: Object) -> Object:
+    listed = resources.get("/Font")
+    fonts = dict(listed.items()) if isinstance(listed, Dictionary) else {}
+    copy = Dictionary(dict(resources.items()))
+    copy.Font = draft.mark(fonts)
+    draft.fonts.append(draft.marks)
+    return copy
+
+
+def _displayed(page: Page) -> tuple[Box, Matrix]:
+    """Return the page as it is shown, maybe turned, and the map from its own space to that."""
+    left, bottom, right, top = (float(value) for value in page.cropbox)
+    left, right = min(left, right), max(left, right)
+    bottom, top = min(bottom, top), max(bottom, top)
+    turns = int(real(page.obj.get("/Rotate"))) // 90 % 4
+    if turns == 0:
+        return Box(left, bottom, right, top), IDENTITY
+    if turns == 2:
+        return Box(-right, -top, -left, -bottom), Matrix(-1, 0, 0, -1, 0, 0)
+    if turns == 1:
+        return Box(bottom, -right, top, -left), Matrix(0, -1, 1, 0, 0, 0)
+    return Box(-top, left, -bottom, right), Matrix(0, 1, -1, 0, 0, 0)
+
+
+def _remove_active_content(pdf: Pdf) -> None:
+    for key in ACTIVE_ENTRIES:
+        if key in pdf.Root:
+            del pdf.Root[key]
+    names = pdf.Root.get("/Names")
+    if isinstance(names, Dictionary):
+        for key in ACTIVE_NAMES:
+            if key in names:
+                del names[key]
+    for page in pdf.pages:
+        if "/AA" in page.obj:
+            del page.obj["/AA"]
+
+
+def _nothing_found(draft: Draft) -> TemplateError:
+    text = " ".join(line.text for line in draft.lines)
+    if text.strip() and text.count(UNREADABLE) > len(text) / 2:
+        return NoUnicode(
+            "The template's fonts do not say which characters they draw;"
+            " export it again so that its text can be selected and copied."
+        )
+    hints = []
+    if any(PLACEHOLDER.search(comment.decode("latin-1")) for comment in draft.comments):
+        hints.append("One stands in a comment of a page's program, which is never drawn.")
+    if misses := near_misses(draft.lines):
+        hints.append(f"Near misses: {', '.join(misses[:5])}.")
+    if "/AcroForm" in draft.pdf.Root:
+        hints.append("Form fields are not filled: write placeholders as plain text.")
+    if not text.strip():
+        hints.append("It has no text at all; is it an image, or converted to outlines?")
+    elif not hints:
+        hints.append(f"It begins: {' '.join(text.split())[:60]!r}.")
+    return NoPlaceholders(f"No %placeholder% was found in the template's text. {' '.join(hints)}")
+
+
+def _frozen(draft: Draft, digest: str, title: str) -> Plan:
+    saved = io.BytesIO()
+    draft.pdf.save(
+        saved,
+        object_stream_mode=pikepdf.ObjectStreamMode.disable,
+        stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        static_id=True,
+        fix_metadata_version=False,
+    )
+    frozen = freeze(saved.getvalue(), draft.marker.encode())
+    bases = [Subset(face, _base_signs(draft, at, face)) for at, face in enumerate(draft.faces)]
+    bodies: list[bytes] = []
+    references = b""
+    prefix = draft.marker.removeprefix("/")
+    for at, base in enumerate(bases):
+        number = frozen.size + at * OBJECTS_PER_SUBSET
+        bodies += base.objects(number, compress=True)
+        references += b"/%bB%d %d 0 R" % (prefix.encode(), at, number)
+    fonts = []
+    for mark in draft.fonts:
+        number, body = frozen.marked[mark]
+        fonts.append(Fonts(number, body.removesuffix(b">>") + references))
+    frozen = frozen.with_objects(bodies)
+    slots = sorted(draft.slots)
+    return Plan(
+        digest=digest,
+        faces=tuple(face.name for face in draft.faces),
+        bases=tuple(tuple(base.signs) for base in bases),
+        slots=tuple(draft.slots[mark] for mark in slots),
+        slot_objects=tuple(frozen.marked[mark][0] for mark in slots),
+        fonts=tuple(fonts),
+        info=frozen.marked[draft.marks][0],
+        root=frozen.root,
+        title=title,
+        prefix=prefix,
+        size=frozen.size,
+        xref=frozen.xref(),
+        static=frozen.static,
+    )
+
+
+def _base_signs(draft: Draft, number: int, face: Face) -> list[Sign]:
+    """Return what comes with the template: Latin, or less if only the time or the number is set."""
+    values = [
+        part
+        for slot in draft.slots.values()
+        for part in slot.parts
+        if isinstance(part, Value) and part.face == number
+    ]
+    wanted = set("".join(MADE_HERE.get(value.name, LATIN) for value in values))
+    wanted.update("".join(value.default or "" for value in values))
+    return [Sign(face.glyphs[character], character) for character in wanted & face.glyphs.keys()]

@@ -1,0 +1,175 @@
+"""
+A compiled template as plain values, and its form on disk and in pipes.
+
+The form is a line with FORMAT, a line with the length of the head, the head in JSON, and the
+static bytes. Reading it builds numbers, texts and bytes, and nothing that runs: it may have been
+written by a process that was taken over.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fileservice.pdf.geometry import Matrix
+from fileservice.pdf.slots import Literal, Slot, Value
+from fileservice.pdf.subsets import Sign
+
+# Changes with what is compiled and how it is written down: part of a kept template's name.
+ENGINE_VERSION = 1
+FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
+
+
+class Fonts(NamedTuple):
+    """A page's dictionary of fonts: object `number`, its body without the closing `>>`."""
+
+    number: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    All of a template that does not depend on the values.
+
+    Attributes:
+        digest: hex SHA-256 of the template.
+        faces: names of the faces that values are drawn with.
+        bases: for each face, the signs of the subset that is part of `static`.
+        slots: the lines with placeholders.
+        slot_objects: the object number of each slot's program.
+        fonts: the pages' dictionaries of fonts, to be completed.
+        info: the object number of the document's information.
+        root: that of its catalog.
+        title: its title, "" for none.
+        prefix: with what the names of the faces among a page's fonts begin.
+        size: how many objects there are, and with that the next free number.
+        xref: the cross-reference lines, with `%010d` for each object above, by number.
+        static: the file up to the first of those objects.
+    """
+
+    digest: str
+    faces: tuple[str, ...]
+    bases: tuple[tuple[Sign, ...], ...]
+    slots: tuple[Slot, ...]
+    slot_objects: tuple[int, ...]
+    fonts: tuple[Fonts, ...]
+    info: int
+    root: int
+    title: str
+    prefix: str
+    size: int
+    xref: bytes
+    static: bytes
+
+    def to_bytes(self) -> bytes:
+        """Return the form that `from_bytes` reads."""
+        head = json.dumps(
+            {
+                "digest": self.digest,
+                "faces": self.faces,
+                "bases": self.bases,
+                "slots": [_slot_values(slot) for slot in self.slots],
+                "slot_objects": self.slot_objects,
+                "fonts": [[fonts.number, _text(fonts.body)] for fonts in self.fonts],
+                "info": self.info,
+                "root": self.root,
+                "title": self.title,
+                "prefix": self.prefix,
+                "size": self.size,
+                "xref": _text(self.xref),
+            }
+        ).encode()
+        return b"%s%d\n%s%s" % (FORMAT, len(head), head, self.static)
+
+    @classmethod
+    def from_bytes(cls, form: bytes) -> "Plan":
+        """
+        Read what `to_bytes` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is something else.
+        """
+        if not form.startswith(FORMAT):
+            raise ValueError("not a compiled template of this version")
+        start = form.index(b"\n", len(FORMAT)) + 1
+        stop = start + int(form[len(FORMAT) : start])
+        head = json.loads(form[start:stop])
+        return cls(
+            digest=str(head["digest"]),
+            faces=tuple(map(str, head["faces"])),
+            bases=tuple(
+                tuple(Sign(int(glyph), str(text)) for glyph, text in base) for base in head["bases"]
+            ),
+            slots=tuple(map(_slot, head["slots"])),
+            slot_objects=tuple(map(int, head["slot_objects"])),
+            fonts=tuple(Fonts(int(number), _bytes(body)) for number, body in head["fonts"]),
+            info=int(head["info"]),
+            root=int(head["root"]),
+            title=str(head["title"]),
+            prefix=str(head["prefix"]),
+            size=int(head["size"]),
+            xref=_bytes(head["xref"]),
+            static=form[stop:],
+        )
+
+
+def _slot_values(slot: Slot) -> list[object]:
+    return [
+        slot.matrix,
+        slot.width,
+        slot.room,
+        slot.align,
+        _text(slot.before),
+        _text(slot.after),
+        [_part_values(part) for part in slot.parts],
+    ]
+
+
+def _part_values(part: Literal | Value) -> list[object]:
+    if isinstance(part, Literal):
+        return [_text(part.program), part.width]
+    return [
+        part.name,
+        part.default,
+        part.face,
+        part.size,
+        part.stretch,
+        part.gap,
+        _text(part.before),
+    ]
+
+
+def _slot(values: list[Any]) -> Slot:
+    matrix, width, room, align, before, after, parts = values
+    return Slot(
+        Matrix(*map(float, matrix)),
+        float(width),
+        float(room),
+        float(align),
+        _bytes(before),
+        _bytes(after),
+        tuple(map(_part, parts)),
+    )
+
+
+def _part(values: list[Any]) -> Literal | Value:
+    if len(values) == 2:
+        return Literal(_bytes(values[0]), float(values[1]))
+    name, default, face, size, stretch, gap, before = values
+    return Value(
+        str(name),
+        None if default is None else str(default),
+        int(face),
+        float(size),
+        float(stretch),
+        float(gap),
+        _bytes(before),
+    )
+
+
+def _text(content: bytes) -> str:
+    return content.decode("latin-1")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("latin-1")

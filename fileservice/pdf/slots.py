@@ -1,0 +1,65 @@
+"""What a compiled template keeps of a line with placeholders."""
+
+from dataclasses import dataclass
+
+from fileservice.pdf.geometry import Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """
+    Text of the template that stays.
+
+    Attributes:
+        program: the operators that show it from where the pen stands.
+        width: how far they move the pen, with the gap before it, in the line's space.
+    """
+
+    program: bytes
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """
+    A placeholder.
+
+    Attributes:
+        default: what is drawn without a value; None when one must be given.
+        face: which of the template's faces it is drawn with.
+        size: font size in the line's space.
+        stretch: 1 for Tz 100.
+        gap: from the text before it, in the line's space.
+        before: operators to run first: colour, rise.
+    """
+
+    name: str
+    default: str | None
+    face: int
+    size: float
+    stretch: float
+    gap: float
+    before: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """
+    A line with placeholders.
+
+    Attributes:
+        matrix: the text matrix where it begins.
+        width: how long it was, in its own space.
+        room: how long it may become.
+        align: which point of it stays: 0 the left end, 0.5 the centre, 1 the right end.
+        before: operators that make the text state plain.
+        after: operators that put everything back as the program around it expects it.
+    """
+
+    matrix: Matrix
+    width: float
+    room: float
+    align: float
+    before: bytes
+    after: bytes
+    parts: tuple[Literal | Value, ...]

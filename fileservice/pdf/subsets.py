@@ -1,0 +1,103 @@
+"""A part of a face as PDF objects: codes, widths, and the way back from codes to text."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from fileservice.pdf.fonts import Face, SetGlyph
+from fileservice.pdf.geometry import number
+
+OBJECTS_PER_SUBSET = 6
+# The most entries that one section of a CMap may have (Adobe technical note 5014, 7.4.1).
+ENTRIES_PER_SECTION = 100
+CMAP_HEAD = (
+    b"/CIDInit/ProcSet findresource begin 12 dict begin begincmap"
+    b"/CIDSystemInfo<</Registry(Adobe)/Ordering(UCS)/Supplement 0>>def"
+    b"/CMapName/Adobe-Identity-UCS def/CMapType 2 def"
+    b" 1 begincodespacerange<0000><FFFF>endcodespacerange\n"
+)
+CMAP_TAIL = b"endcmap CMapName currentdict/CMap defineresource pop end end"
+
+
+class Sign(NamedTuple):
+    """A glyph and the text it stands for: two texts may share a glyph, but not a code."""
+
+    glyph: int
+    text: str
+
+
+class Subset:
+    """
+    The signs that a document draws with one face; the first has code 1.
+
+    Attributes:
+        codes: sign -> its code as four hex digits.
+    """
+
+    def __init__(self, face: Face, signs: Iterable[Sign]) -> None:
+        self.face = face
+        self.signs = sorted(set(signs))
+        self.codes = {sign: b"%04x" % code for code, sign in enumerate(self.signs, 1)}
+
+    def encode(self, glyphs: Sequence[SetGlyph], size: float) -> bytes:
+        """Return `glyphs` as what stands between the brackets of a TJ operator at this size."""
+        pieces: list[bytes] = []
+        for glyph in glyphs:
+            code = b"<%s>" % self.codes[Sign(glyph.glyph, glyph.text)]
+            # Back by the width and on by the advance; numbers in a TJ count leftwards.
+            after = self.face.width(glyph.glyph) + glyph.x - glyph.advance
+            pieces.append(
+                (b"%s" % number(-glyph.x) if glyph.x else b"")
+                + code
+                + (number(after) if abs(after) > 0.01 else b"")
+            )
+            if glyph.y:
+                pieces[-1] = b"]TJ %s Ts[%s]TJ 0 Ts[" % (number(glyph.y * size / 1000), pieces[-1])
+        return b"".join(pieces).replace(b"><", b"")
+
+    def objects(self, at: int, *, compress: bool) -> list[bytes]:
+        """Return the bodies of the objects `at`, `at + 1`, ...; the first is the font."""
+        program, numbers = self.face.subset(frozenset(sign.glyph for sign in self.signs))
+        name = b"%s+%s" % (self._tag(), self.face.name.encode())
+        widths = b" ".join(number(self.face.width(sign.glyph)) for sign in self.signs)
+        to_glyphs = b"\0\0" + b"".join(numbers[s.glyph].to_bytes(2, "big") for s in self.signs)
+        return [
+            b"<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H"
+            b"/DescendantFonts[%d 0 R]/ToUnicode %d 0 R>>" % (name, at + 1, at + 5),
+            b"<</Type/Font/Subtype/CIDFontType2/BaseFont/%s"
+            b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
+            b"/FontDescriptor %d 0 R/CIDToGIDMap %d 0 R/W[1[%s]]>>"
+            % (name, at + 2, at + 4, widths),
+            b"<</Type/FontDescriptor/FontName/%s%s/FontFile2 %d 0 R>>"
+            % (name, self.face.descriptor, at + 3),
+            stream(program, b"/Length1 %d" % len(program), compress=compress),
+            stream(to_glyphs, compress=compress),
+            stream(self._to_unicode(), compress=compress),
+        ]
+
+    def _tag(self) -> bytes:
+        """Six letters that tell this subset from others of the face (ISO 32000-1 9.6.4)."""
+        rest = zlib.crc32(repr(self.signs).encode())
+        letters = bytearray()
+        for _ in range(6):
+            rest, letter = divmod(rest, 26)
+            letters.append(ord("A") + letter)
+        return bytes(letters)
+
+    def _to_unicode(self) -> bytes:
+        rows = [
+            b"<%s><%s>\n" % (self.codes[sign], sign.text.encode("utf-16-be").hex().encode())
+            for sign in self.signs
+        ]
+        sections = []
+        for at in range(0, len(rows), ENTRIES_PER_SECTION):
+            section = rows[at : at + ENTRIES_PER_SECTION]
+            sections.append(b"%d beginbfchar\n%bendbfchar\n" % (len(section), b"".join(section)))
+        return CMAP_HEAD + b"".join(sections) + CMAP_TAIL
+
+
+def stream(content: bytes, entries: bytes = b"", *, compress: bool = False) -> bytes:
+    """Return `content` as the body of a stream object."""
+    if compress:
+        content, entries = zlib.compress(content, 9), entries + b"/Filter/FlateDecode"
+    return b"<</Length %d%s>>\nstream\n%s\nendstream" % (len(content), entries, content)

@@ -1,0 +1,158 @@
+"""The fonts a template is written in: what text its codes mean and how far they move the pen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from pikepdf import Array, Dictionary, Name, Object, Stream
+
+from fileservice.pdf.cmaps import read_to_unicode
+from fileservice.pdf.encodings import STANDARD, character_of, standard_width, tables
+
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+MAX_CODE = 0xFFFF
+# Those of ISO 32000-1 table 118 whose codes are two bytes and are the glyph numbers.
+IDENTITY_CMAPS = ("/Identity-H", "/Identity-V")
+
+
+@dataclass(slots=True)
+class TemplateFont:
+    """
+    A font of the template.
+
+    Attributes:
+        name: its PostScript name, with the tag of a subset.
+        flags: ISO 32000-1 table 123; 0 when it does not say.
+        code_bytes: how many bytes a code is long.
+        is_readable: False when it cannot be told where one code ends and the next begins.
+        texts: code -> text.
+        widths: code -> how far the pen moves, in thousandths of the font size.
+        other_width: the same for all other codes.
+    """
+
+    name: str
+    flags: int = 0
+    code_bytes: int = 1
+    is_readable: bool = True
+    texts: dict[int, str] = field(default_factory=dict)
+    widths: dict[int, float] = field(default_factory=dict)
+    other_width: float = 0.0
+
+    def decode(self, raw: bytes) -> Iterator[tuple[bytes, str, float]]:
+        """Yield the code, the text and the width of each glyph that the string `raw` shows."""
+        step = self.code_bytes
+        for at in range(0, len(raw) - step + 1, step):
+            code = raw[at : at + step]
+            value = int.from_bytes(code, "big")
+            yield code, self.texts.get(value, UNREADABLE), self.widths.get(value, self.other_width)
+
+
+def read_font(source: Object) -> TemplateFont:
+    """Read the font dictionary `source`, passing over what is not as the standard says."""
+    if not isinstance(source, Dictionary):
+        return TemplateFont("", is_readable=False)
+    font = TemplateFont(name_of(source.get("/BaseFont")).removeprefix("/"))
+    to_unicode = source.get("/ToUnicode")
+    if isinstance(to_unicode, Stream):
+        font.texts = read_to_unicode(to_unicode.read_bytes())
+    if source.get("/Subtype") == Name.Type0:
+        _read_composite(font, source)
+    else:
+        _read_simple(font, source)
+    return font
+
+
+def real(value: object, otherwise: float = 0.0) -> float:
+    """Return the number that `value` is, or `otherwise`."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return float(value)
+    return otherwise
+
+
+def name_of(value: object) -> str:
+    """Return the name that `value` is, with its slash; "" when it is none, or not in UTF-8."""
+    if not isinstance(value, Name):
+        return ""
+    try:
+        return str(value)
+    except UnicodeDecodeError:
+        return ""
+
+
+def _read_composite(font: TemplateFont, source: Dictionary) -> None:
+    font.code_bytes = 2
+    font.is_readable = name_of(source.get("/Encoding")) in IDENTITY_CMAPS
+    descendants = source.get("/DescendantFonts")
+    if not isinstance(descendants, Array) or not len(descendants):
+        font.is_readable = False
+        return
+    descendant = descendants[0]
+    if not isinstance(descendant, Dictionary):
+        font.is_readable = False
+        return
+    font.other_width = real(descendant.get("/DW"), 1000.0)
+    font.flags = _flags(descendant)
+    widths = descendant.get("/W")
+    if isinstance(widths, Array):
+        _read_composite_widths(font, list(widths))
+
+
+def _read_composite_widths(font: TemplateFont, rows: list[object]) -> None:
+    """ISO 32000-1 9.7.4.3: `first [w w w]` and `first last w`, in any order."""
+    at = 0
+    while at + 1 < len(rows):
+        first, second = int(real(rows[at], -1)), rows[at + 1]
+        if isinstance(second, Array):
+            for step, width in enumerate(list(second)):
+                font.widths[first + step] = real(width)
+            at += 2
+            continue
+        if at + 2 < len(rows) and first >= 0:
+            same = real(rows[at + 2])
+            for code in range(first, min(int(real(second, -1)), MAX_CODE) + 1):
+                font.widths[code] = same
+        at += 3
+
+
+def _read_simple(font: TemplateFont, source: Dictionary) -> None:
+    for code, text in _simple_texts(source).items():
+        font.texts.setdefault(code, text)
+    font.flags = _flags(source)
+    scale = 1.0
+    matrix = source.get("/FontMatrix")
+    if isinstance(matrix, Array) and len(matrix):
+        scale = real(matrix[0], 0.001) * 1000  # a Type 3 font has a glyph space of its own
+    widths = source.get("/Widths")
+    if isinstance(widths, Array):
+        first = int(real(source.get("/FirstChar")))
+        font.widths = {first + at: real(width) * scale for at, width in enumerate(list(widths))}
+        descriptor = source.get("/FontDescriptor")
+        if isinstance(descriptor, Dictionary):
+            font.other_width = real(descriptor.get("/MissingWidth"))
+    else:
+        font.widths = {code: standard_width(font.name, text) for code, text in font.texts.items()}
+
+
+def _simple_texts(source: Dictionary) -> dict[int, str]:
+    encoding = source.get("/Encoding")
+    known = tables().encodings
+    if not isinstance(encoding, Dictionary):
+        return known.get(name_of(encoding).removeprefix("/"), known[STANDARD])
+    base = name_of(encoding.get("/BaseEncoding")).removeprefix("/")
+    texts = dict(known.get(base, known[STANDARD]))
+    differences = encoding.get("/Differences")
+    code = 0
+    for entry in list(differences) if isinstance(differences, Array) else ():
+        if isinstance(entry, Name):
+            texts[code] = character_of(name_of(entry).removeprefix("/")) or UNREADABLE
+            code += 1
+        else:
+            code = int(real(entry))
+    return texts
+
+
+def _flags(source: Dictionary) -> int:
+    descriptor = source.get("/FontDescriptor")
+    if not isinstance(descriptor, Dictionary):
+        return 0
+    return int(real(descriptor.get("/Flags")))
