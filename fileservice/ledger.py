@@ -131,6 +131,10 @@ class Ledger:
         """Return the newest files of a sender, at most `limit`."""
         return await self.run(newest, sender, limit)
 
+    async def known(self, ids: Sequence[str]) -> set[str]:
+        """Return those of `ids` that have a row."""
+        return await self.run(with_rows, ids)
+
     async def run[T](self, call: Callable[..., T], *args: object) -> T:
         """
         Call `call` in the thread that holds Django's connection.
@@ -155,8 +159,13 @@ class Ledger:
         """Wait for the commits under way and let go of the connections."""
         if self._committing is not None:
             await self._committing
-        await asyncio.get_running_loop().run_in_executor(self._executor, connection.close)
+        await asyncio.get_running_loop().run_in_executor(self._executor, disconnect)
         self._reader.close()
+
+
+def disconnect() -> None:
+    """Close the connection of the thread that calls."""
+    connection.close()
 
 
 def insert(files: Sequence[StoredFile]) -> None:
@@ -176,3 +185,8 @@ def newest(sender: str, limit: int) -> list[StoredFile]:
     """Read one sender's files."""
     rows = File.objects.filter(sender=sender).order_by("-created_at").values(*COLUMNS)[:limit]
     return [StoredFile(**row) for row in rows]
+
+
+def with_rows(ids: Sequence[str]) -> set[str]:
+    """Return those of `ids` that have a row."""
+    return set(File.objects.filter(id__in=ids).values_list("id", flat=True))

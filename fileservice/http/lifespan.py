@@ -20,6 +20,7 @@ from fileservice.ledger import Ledger
 from fileservice.options import Options
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
+from fileservice.sweeping import sweeping
 
 log = logging.getLogger("fileservice.lifespan")
 
@@ -105,14 +106,13 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     try:
         stack = AsyncExitStack()
-        scope["state"]["resources"] = await stack.enter_async_context(
-            open_resources(settings.OPTIONS)
-        )
+        resources = await stack.enter_async_context(open_resources(settings.OPTIONS))
     except (CannotStart, OSError) as error:
         log.critical("%s", error)
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
-    async with stack:
+    scope["state"]["resources"] = resources
+    async with stack, sweeping(resources.ledger, resources.storage):
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

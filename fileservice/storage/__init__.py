@@ -1,6 +1,7 @@
 """The bytes: who may do what with a blob is decided above, how it stays whole is decided here."""
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -84,3 +85,9 @@ class Storage(Protocol):
 
     def free_bytes(self) -> int:
         """Return how many more bytes the storage can take."""
+
+    async def discard_drafts(self, before: datetime) -> int:
+        """Remove unfinished blobs that nobody wrote to since `before`; return how many."""
+
+    def ids(self, before: datetime) -> AsyncGenerator[list[str]]:
+        """Yield the ids of blobs that were there `before`, some at a time."""

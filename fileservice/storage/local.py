@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import AsyncGenerator, Awaitable, Buffer, Callable, Iterable
 from concurrent.futures import Executor
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -237,6 +238,34 @@ class LocalStorage:
     async def delete(self, id: str) -> None:
         """See `storage.Storage.delete`: the folder is synced, so the blob stays gone."""
         await self.off_loop(remove, self.path(id))
+
+    async def discard_drafts(self, before: datetime) -> int:
+        """See `storage.Storage.discard_drafts`: what a killed process left."""
+        return await self.off_loop(self._discard_drafts, before)
+
+    def _discard_drafts(self, before: datetime) -> int:
+        drafts = unchanged(self.incoming, before)
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+        return len(drafts)
+
+    async def ids(self, before: datetime) -> AsyncGenerator[list[str]]:
+        """See `storage.Storage.ids`: folder by folder."""
+        folders = await self.off_loop(lambda: sorted(self.root.glob("[a-z2-7][a-z2-7]")))
+        for folder in folders:
+            yield [path.name for path in await self.off_loop(unchanged, folder, before)]
+
+
+def unchanged(folder: Path, before: datetime) -> list[Path]:
+    """Return the files of `folder` that were last written before a moment."""
+    moment = before.timestamp()
+    with os.scandir(folder) as entries:
+        return [
+            Path(entry.path)
+            for entry in entries
+            if entry.is_file(follow_symlinks=False)
+            and entry.stat(follow_symlinks=False).st_mtime < moment
+        ]
 
 
 def remove(path: Path) -> None:

@@ -1,0 +1,59 @@
+"""What a killed process left behind, removed after a time of grace."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from django.db import Error
+
+from fileservice.errors import FileserviceError
+from fileservice.ledger import Ledger
+from fileservice.storage import Storage
+
+log = logging.getLogger("fileservice.sweeping")
+
+# Far longer than from the last byte of an upload to its row; short enough to matter on a disk.
+GRACE = timedelta(hours=24)
+PERIOD_SECONDS = 3600
+
+
+async def sweep(ledger: Ledger, storage: Storage, *, now: datetime) -> int:
+    """
+    Remove drafts nobody writes to any more and blobs that have no row; return how many.
+
+    Safe beside uploads and beside another sweep: what is younger than `GRACE` is left alone.
+    """
+    before = now - GRACE
+    removed = await storage.discard_drafts(before)
+    async for ids in storage.ids(before):
+        for id in set(ids) - await ledger.known(ids):
+            await storage.delete(id)
+            removed += 1
+    return removed
+
+
+@contextlib.asynccontextmanager
+async def sweeping(ledger: Ledger, storage: Storage) -> AsyncIterator[None]:
+    """Sweep in the background until the end of the block."""
+    task = asyncio.create_task(keep_sweeping(ledger, storage))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def keep_sweeping(ledger: Ledger, storage: Storage) -> None:
+    """Sweep now and every hour, until cancelled; a sweep that fails is tried again."""
+    while True:
+        try:
+            removed = await sweep(ledger, storage, now=datetime.now(UTC))
+        except (OSError, Error, FileserviceError):
+            log.exception("A sweep failed; the next is in %d seconds.", PERIOD_SECONDS)
+        else:
+            if removed:
+                log.warning("%d leftovers of killed uploads were removed.", removed)
+        await asyncio.sleep(PERIOD_SECONDS)
