@@ -1,0 +1,172 @@
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp.multipart import content_disposition_filename, parse_content_disposition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fileservice.disposition import FormField, format_attachment, parse_form_data
+from fileservice.errors import BadForm, BadName, NoFile
+from fileservice.names import CleanName, clean_name
+from tests.hostile import DISPOSITIONS, NAMES, DispositionCase, NameCase, Outcome
+
+STORED = [case for case in NAMES if case.stored is not None]
+
+
+def _is_bad_form(case: DispositionCase) -> bool:
+    return case.outcome is Outcome.REFUSED and case.filename is None
+
+
+BAD_FORMS = [case for case in DISPOSITIONS if _is_bad_form(case)]
+FORMS = [case for case in DISPOSITIONS if not _is_bad_form(case)]
+
+
+@pytest.mark.parametrize("case", BAD_FORMS, ids=lambda case: case.id)
+def test_a_part_that_can_be_read_in_two_ways_is_refused(case: DispositionCase) -> None:
+    with pytest.raises(BadForm):
+        parse_form_data(case.value)
+
+
+@pytest.mark.parametrize("case", FORMS, ids=lambda case: case.id)
+def test_a_part_says_its_field_and_its_file_name_byte_for_byte(case: DispositionCase) -> None:
+    assert parse_form_data(case.value) == FormField("file", case.filename)
+
+
+@pytest.mark.parametrize("case", FORMS, ids=lambda case: case.id)
+def test_what_a_part_hands_on_is_judged_as_a_name(case: DispositionCase) -> None:
+    raw = case.filename
+    if raw is None:
+        assert case.stored is None
+    elif case.outcome is Outcome.REFUSED:
+        with pytest.raises(BadName):
+            clean_name(raw)
+    elif case.outcome is Outcome.EMPTY:
+        with pytest.raises(NoFile):
+            clean_name(raw)
+    else:
+        assert case.stored is not None
+        assert clean_name(raw) == CleanName(case.stored, changed=case.outcome is Outcome.MENDED)
+
+
+@pytest.mark.parametrize("case", NAMES, ids=lambda case: case.id)
+def test_every_hostile_name_passes_the_form_unaltered_or_breaks_its_line(case: NameCase) -> None:
+    value = case.as_form_data()
+
+    if set(case.raw) & set(b"\0\r\n"):
+        with pytest.raises(BadForm):
+            parse_form_data(value)
+    else:
+        assert parse_form_data(value).filename == case.raw
+
+
+_PIECES = [
+    *(b"form-data", b"name=", b"filename=", b'"', b";", b" ", b"\t", b"\\", b"*", b"=", b"a"),
+    *(b"form-data; name=f; filename", b"\xe9", b"\0"),
+]
+
+
+@given(value=st.one_of(st.binary(), st.lists(st.sampled_from(_PIECES)).map(b"".join)))
+def test_any_bytes_are_a_bad_form_or_a_field_that_reads_the_same_when_written_again(
+    value: bytes,
+) -> None:
+    try:
+        field = parse_form_data(value)
+    except BadForm:
+        return
+    if field.filename is not None:
+        case = NameCase("again", field.filename, Outcome.KEPT, None)
+        assert parse_form_data(case.as_form_data(field.name)) == field
+
+
+@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize("case", STORED, ids=lambda case: case.id)
+def test_every_stored_name_survives_the_way_out(case: NameCase, inline: bool) -> None:
+    assert case.stored is not None
+
+    header = format_attachment(case.stored, inline=inline)
+
+    kind, parameters = parse_content_disposition(header)
+    assert kind == ("inline" if inline else "attachment")
+    assert content_disposition_filename(parameters) == case.stored
+    assert header.isascii()
+    assert header.isprintable()
+    # What a client takes that knows the plain form only, is a clean name as well.
+    assert clean_name(parameters["filename"].encode()).text == parameters["filename"]
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("report.pdf", 'attachment; filename="report.pdf"'),
+        ("a b;c.txt", 'attachment; filename="a b;c.txt"'),
+        ("r\u00e9.pdf", "attachment; filename=\"re.pdf\"; filename*=UTF-8''r%C3%A9.pdf"),
+        ("\u540d.pdf", "attachment; filename=\"_.pdf\"; filename*=UTF-8''%E5%90%8D.pdf"),
+        ("a%41.txt", "attachment; filename=\"a_41.txt\"; filename*=UTF-8''a%2541.txt"),
+        ("\u0106on", "attachment; filename=\"_Con\"; filename*=UTF-8''%C4%86on"),
+        ('a"b\\c', 'attachment; filename="a\\"b\\\\c"; filename*=UTF-8\'\'a%22b%5Cc'),
+        ("a\r\nb", "attachment; filename=\"a__b\"; filename*=UTF-8''a%0D%0Ab"),
+        ("\ud800", "attachment; filename=\"_\"; filename*=UTF-8''%3F"),
+        ("a'(*)b!~.txt", 'attachment; filename="a\'(*)b!~.txt"'),
+    ],
+)
+def test_a_name_is_sent_in_plain_ascii_and_where_that_loses_something_encoded(
+    name: str, header: str
+) -> None:
+    assert format_attachment(name, inline=False) == header
+
+
+@given(name=st.text(st.characters(codec=None)))
+def test_no_name_ends_the_quotes_or_the_line(name: str) -> None:
+    header = format_attachment(name, inline=True)
+
+    assert header.isascii()
+    assert header.isprintable()
+    plain = header.removeprefix('inline; filename="').replace("\\\\", "").replace('\\"', "")
+    assert plain.endswith('"') or plain.split('"')[1].startswith("; filename*=UTF-8''")
+
+
+@contextmanager
+def _answering(disposition: str) -> Iterator[str]:
+    """Give the URL of a server that answers one request with this Content-Disposition."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(
+                    f"HTTP/1.1 200 OK\r\nContent-Disposition: {disposition}\r\n"
+                    "Content-Length: 2\r\nConnection: close\r\n\r\nok".encode()
+                )
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/files/x"
+        thread.join()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("a b;c,d'e.txt", "a b;c,d'e.txt"),
+        ("100%.pdf", "100%.pdf"),
+        ("_.htaccess", "_.htaccess"),
+        ("$(id)`id`&a=b.txt", "$(id)`id`&a=b.txt"),
+        ("r\u00e9sum\u00e9 (final).pdf", "resume (final).pdf"),
+        ("\u540d\u524d.pdf", "__.pdf"),
+    ],
+)
+def test_curl_saves_the_file_under_its_name(tmp_path: Path, name: str, saved: str) -> None:
+    with _answering(format_attachment(name, inline=False)) as url:
+        subprocess.run(["curl", "-sSOJ", "--max-time", "10", url], cwd=tmp_path, check=True)
+
+    assert [path.name for path in tmp_path.iterdir()] == [saved]
+    assert (tmp_path / saved).read_bytes() == b"ok"
