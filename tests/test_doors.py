@@ -1,0 +1,116 @@
+"""The same hostile names through every door."""
+
+from urllib.parse import unquote
+
+import pytest
+
+from tests.client import FORM_TYPE, Answer, FormPart, form_body
+from tests.conftest import Server
+from tests.hostile import BAD_PART_HEADS, DISPOSITIONS, NAMES, DispositionCase, NameCase, Outcome
+
+JSON = {"Accept": "application/json"}
+
+
+LONGEST_PART_HEADER = 4224
+FITTING = [case for case in NAMES if len(case.as_form_data()) < LONGEST_PART_HEADER - 100]
+
+
+def assert_outcome(answer: Answer, outcome: Outcome, stored: str | None) -> None:
+    if stored is None:
+        assert answer.status == 400, answer
+        assert answer.json["code"] in ("bad_name", "bad_form", "no_file")
+        return
+    [file] = answer.json["files"]
+    assert answer.status == 201
+    assert file["name"] == stored
+    assert file["name_changed"] is (outcome is Outcome.MENDED)
+
+
+@pytest.mark.parametrize("case", FITTING, ids=lambda case: case.id)
+def test_a_name_in_a_form_is_kept_mended_or_refused(server: Server, case: NameCase) -> None:
+    body = form_body(FormPart(case.as_form_data(), b"content"))
+
+    answer = server.ask("POST", "/files/", body, {**FORM_TYPE, **JSON})
+
+    assert_outcome(answer, case.outcome, case.stored)
+
+
+@pytest.mark.parametrize("case", NAMES, ids=lambda case: case.id)
+def test_a_name_in_a_path_is_kept_mended_or_refused(server: Server, case: NameCase) -> None:
+    if not case.raw:
+        pytest.skip("the empty name is the address of the collection")
+
+    answer = server.ask("PUT", f"/files/{case.as_path_segment()}", b"content", JSON)
+
+    assert_outcome(answer, case.outcome, case.stored)
+
+
+def test_refused_names_store_nothing(server: Server) -> None:
+    before = server.stored()
+
+    with server.client() as client:
+        for case in NAMES:
+            if case.stored is None and case.raw:
+                client.ask("PUT", f"/files/{case.as_path_segment()}", b"content")
+                body = form_body(FormPart(case.as_form_data(), b"content"))
+                client.ask("POST", "/files/", body, FORM_TYPE)
+
+    assert server.stored() == before
+
+
+@pytest.mark.parametrize("head", BAD_PART_HEADS.values(), ids=BAD_PART_HEADS.keys())
+def test_a_head_of_a_part_is_read_strictly(server: Server, head: bytes) -> None:
+    body = b"--x\r\n%s\r\ncontent\r\n--x--\r\n" % head
+    form = {"Content-Type": "multipart/form-data; boundary=x", **JSON}
+
+    answer = server.ask("POST", "/files/", body, form)
+
+    assert (answer.status, answer.json["code"]) == (400, "bad_form")
+
+
+@pytest.mark.parametrize("case", DISPOSITIONS, ids=lambda case: case.id)
+def test_a_disposition_is_read_strictly(server: Server, case: DispositionCase) -> None:
+    body = form_body(FormPart(case.value, b"content"))
+
+    answer = server.ask("POST", "/files/", body, {**FORM_TYPE, **JSON})
+
+    assert_outcome(answer, case.outcome, case.stored)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in FITTING if case.stored is not None], ids=lambda case: case.id
+)
+def test_a_name_goes_out_as_it_was_stored(server: Server, case: NameCase) -> None:
+    body = form_body(FormPart(case.as_form_data(), b"content"))
+    [file] = server.ask("POST", "/files/", body, {**FORM_TYPE, **JSON}).json["files"]
+
+    answer = server.ask("GET", file["url"].removeprefix(server.url))
+
+    disposition = answer.headers["content-disposition"]
+    assert answer.body == b"content"
+    assert disposition.startswith('attachment; filename="')
+    assert unquote(disposition.partition("filename*=UTF-8''")[2]) in (case.stored, "")
+    assert disposition.isascii()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/files/../../../etc/passwd",
+        "/files/..%2f..%2f..%2fetc%2fpasswd",
+        "/files/%00",
+        "/files/%ff%fe",
+        "/files/incoming",
+        "/static/../fileservice.sqlite3",
+        "/static/%2e%2e/secret_key",
+        "/static/..%2fsecret_key",
+        "/uploads/..%2f..%2fsecret_key",
+        "/certificate/../secret_key",
+        "/secret_key",
+        "/fileservice.sqlite3",
+    ],
+)
+def test_no_path_leads_out_of_the_store(server: Server, path: str) -> None:
+    assert server.ask("GET", path).status in (400, 404)
