@@ -229,7 +229,8 @@ HEADER = b"Content-Disposition: form-data; name=file; filename=a\r\n"
             b"\r\n\r\n", b"\r\n folded\r\n\r\n"), "bad_form"),
         ("two dispositions", form_body(file_part(b"a", b"1")).replace(
             b"\r\n\r\n", b"\r\n" + HEADER + b"\r\n"), "bad_form"),
-        ("field not UTF-8", form_body(field_part(b"a", b"\xe9"), file_part(b"a", b"1")), "bad_form"),
+        ("field not UTF-8", form_body(
+            field_part(b"a", b"\xe9"), file_part(b"a", b"1")), "bad_form"),
         ("many parts", form_body(*[file_part(b"a", b"")] * 65), "too_many_parts"),
         ("many fields", form_body(*[field_part(b"a", b"")] * 100_000), "too_many_parts"),
         ("large field", form_body(field_part(b"a", b"x" * 65_537)), "too_large"),
@@ -284,7 +285,8 @@ def test_a_body_that_grows_past_the_limit_is_refused_and_leaves_nothing(
     content = b"x" * (LIMIT + 1)
     body = form_body(file_part(b"a", content)) if form else content
     head = (
-        f"{'POST /files/' if form else 'PUT /files/a'} HTTP/1.1\r\nHost: 127.0.0.1:{strict.port}\r\n"
+        f"{'POST /files/' if form else 'PUT /files/a'} HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{strict.port}\r\n"
         f"Content-Type: {FORM_TYPE['Content-Type'] if form else 'text/plain'}\r\n"
         "Transfer-Encoding: chunked\r\n\r\n"
     )
