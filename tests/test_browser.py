@@ -1,0 +1,352 @@
+"""The pages in a real Chromium, with scripts off unless a test is about them."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.conftest import Server, manage, need_program, serving
+
+playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
+expect = playwright.expect  # waits for what it expects, as long as a page may take to come
+
+# Playwright's own types are not there where types are checked.
+type Browser = Any
+type Page = Any
+type Locator = Any
+
+PASSWORD = "correct-horse-1843"  # noqa: S105 - of a server that lives for one test
+PHONE = {"width": 320, "height": 640}
+MARKUP = "<img src=/ran onerror=location='/ran'>'\"&amp;.txt"
+SCRIPT = b"<script>fetch('/ran')</script>"
+
+
+@dataclass
+class Tab:
+    """
+    A page, and what it did beside being shown.
+
+    Attributes:
+        asked: every address it asked for.
+        complaints: what the browser says of broken policies.
+    """
+
+    page: Page
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def hear(self, message: Any) -> None:
+        if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text:
+            self.complaints.append(message.text)
+
+    @property
+    def origins(self) -> set[str]:
+        parts = [urlsplit(url) for url in self.asked]
+        return {f"{part.scheme}://{part.netloc}" for part in parts if part.scheme != "data"}
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    program = need_program("chromium")
+    async with playwright.async_playwright() as driver:
+        running = await driver.chromium.launch(executable_path=program)
+        yield running
+        await running.close()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, **options: object) -> AsyncIterator[Tab]:
+    """Give a tab of a profile of its own."""
+    context = await browser.new_context(**options)
+    tab = Tab(await context.new_page())
+    context.on("request", lambda request: tab.asked.append(request.url))
+    context.on("console", tab.hear)
+    yield tab
+    await context.close()
+
+
+@pytest.fixture
+async def tab(browser: Browser) -> AsyncIterator[Tab]:
+    async with opened(browser, java_script_enabled=False) as plain:
+        yield plain
+
+
+@pytest.fixture(scope="module")
+def private(migrated: Path) -> Iterator[Server]:
+    """Give a private service whose one user is ada, a superuser."""
+    with serving(migrated, ACCESS="private") as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+        asked = ["createsuperuser", "--noinput", "--username", "ada", "--email", "a@example.org"]
+        done = manage(running.root, *asked)
+        assert done.returncode == 0, done.stderr
+        yield running
+
+
+def named(name: str, content: bytes) -> dict[str, object]:
+    """Return a file as if chosen from a disk."""
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+async def send(page: Page, url: str, *files: dict[str, object]) -> None:
+    """Send files by the form of the home page."""
+    await page.goto(url)
+    await page.get_by_label("Choose files").set_input_files(files)
+    await page.get_by_role("button", name="Send").click()
+
+
+async def log_in(page: Page) -> None:
+    await page.get_by_label("Username").fill("ada")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+
+
+def names_on(page: Page) -> Locator:
+    return page.get_by_role("heading", level=3)
+
+
+def title_of(page: Page) -> Locator:
+    return page.get_by_role("heading", level=1)
+
+
+async def saved(page: Page, role: str, name: str) -> tuple[str, bytes]:
+    """Click, and return under which name what is saved."""
+    async with page.expect_download() as started:
+        await page.get_by_role(role, name=name, exact=True).click()
+    download = await started.value
+    content = await asyncio.to_thread(Path(await download.path()).read_bytes)
+    return download.suggested_filename, content
+
+
+async def test_files_sent_by_the_form_are_listed_and_come_back_the_same(
+    server: Server, tab: Tab
+) -> None:
+    letter, table = b"Dear Ada,\r\n" * 9000, bytes(range(256)) * 2048
+    await send(tab.page, server.url, named("letter.txt", letter), named("отчёт 表.bin", table))
+
+    await expect(names_on(tab.page)).to_have_text(["отчёт 表.bin", "letter.txt"])
+    assert await saved(tab.page, "link", "letter.txt") == ("letter.txt", letter)
+    assert await saved(tab.page, "link", "отчёт 表.bin") == ("отчёт 表.bin", table)
+
+
+async def test_the_button_deletes_one_file(server: Server, tab: Tab) -> None:
+    await send(tab.page, server.url, named("kept.txt", b"kept"), named("gone.txt", b"gone"))
+    link = await tab.page.get_by_role("link", name="gone.txt", exact=True).get_attribute("href")
+
+    await tab.page.get_by_role("button", name="Delete gone.txt").click()
+
+    await expect(names_on(tab.page)).to_have_text(["kept.txt"])
+    assert (await tab.page.goto(link)).status == 404
+
+
+async def test_the_link_to_keep_shows_a_file_and_deletes_it(server: Server, tab: Tab) -> None:
+    await send(tab.page, server.url, named("report.pdf", b"%PDF-1.4\n%%EOF\n"))
+    await tab.page.get_by_role("link", name="Keep").click()
+
+    await expect(title_of(tab.page)).to_have_text("report.pdf")
+    await expect(tab.page.get_by_role("main")).to_contain_text("application/pdf")
+
+    await tab.page.get_by_role("button", name="Delete").click()
+
+    await expect(tab.page.get_by_text("None yet.")).to_be_visible()
+    await expect(names_on(tab.page)).to_have_count(0)
+
+
+async def test_another_browser_sees_nothing_of_them(
+    server: Server, browser: Browser, tab: Tab
+) -> None:
+    await send(tab.page, server.url, named("mine.txt", b"mine"))
+    await expect(names_on(tab.page)).to_have_text(["mine.txt"])
+
+    async with opened(browser) as other:
+        await other.page.goto(server.url)
+
+        await expect(other.page.get_by_text("None yet.")).to_be_visible()
+        await expect(names_on(other.page)).to_have_count(0)
+
+
+async def test_the_certificate_form_saves_a_pdf(server: Server, tab: Tab) -> None:
+    await tab.page.goto(server.url)
+    await tab.page.get_by_label("Presented to").fill("Ada Lovelace")
+    name, content = await saved(tab.page, "button", "Make the PDF")
+
+    assert name == "certificate.pdf"
+    assert content.startswith(b"%PDF-")
+
+
+async def test_pages_load_nothing_from_elsewhere_and_keep_their_policy(
+    server: Server, tab: Tab
+) -> None:
+    await send(tab.page, server.url, named("a.txt", b"a"))
+    await tab.page.get_by_role("link", name="Keep").click()
+    await expect(title_of(tab.page)).to_have_text("a.txt")
+    await tab.page.goto(f"{server.url}/nothing")
+    await tab.page.goto(f"{server.url}/accounts/login/")
+
+    assert tab.origins == {server.url}
+    assert tab.complaints == []
+
+
+async def test_a_problem_is_a_page_that_leads_back(server: Server, tab: Tab) -> None:
+    answer = await tab.page.goto(f"{server.url}/files/nothing")
+
+    assert answer.status == 404
+    await expect(title_of(tab.page)).to_have_text("Not found")
+
+    await tab.page.get_by_role("main").get_by_role("link", name="To the start page").click()
+
+    await expect(tab.page).to_have_url(f"{server.url}/")
+
+
+async def test_a_name_with_markup_is_shown_as_text(server: Server, browser: Browser) -> None:
+    async with opened(browser) as tab:
+        await send(tab.page, server.url, named("harmless-7c1e.txt", b"x"))
+        await expect(names_on(tab.page)).to_have_text(["harmless-7c1e.txt"])
+        # No door lets this name in; the pages must not rely on that.
+        with closing(sqlite3.connect(server.root / "fileservice.sqlite3")) as rows, rows:
+            rename = "UPDATE fileservice_file SET name = ? WHERE name = 'harmless-7c1e.txt'"
+            rows.execute(rename, [MARKUP])
+        await tab.page.reload()
+
+        await expect(names_on(tab.page)).to_have_text([MARKUP])
+
+        await tab.page.get_by_role("link", name="Keep").click()
+
+        await expect(title_of(tab.page)).to_have_text(MARKUP)
+        assert not any(url.endswith("/ran") for url in tab.asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("page.html", b"<!doctype html><title>t</title>" + SCRIPT),
+        ("page.xhtml", b'<html xmlns="http://www.w3.org/1999/xhtml">' + SCRIPT + b"</html>"),
+        ("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>"),
+        ("note.txt", SCRIPT),
+    ],
+)
+async def test_a_script_in_a_file_does_not_run_on_our_origin(
+    server: Server, browser: Browser, name: str, content: bytes
+) -> None:
+    async with opened(browser) as tab:
+        await send(tab.page, server.url, named(name, content))
+        assert await saved(tab.page, "link", name) == (name, content)
+        link = await tab.page.get_by_role("link", name=name, exact=True).get_attribute("href")
+        tab.asked.clear()
+        # A frame asks for the file as a page would, and takes a download without an error.
+        await tab.page.route(
+            f"{server.url}/frames",
+            lambda route: route.fulfill(
+                content_type="text/html",
+                body=f'<iframe src="{link}"></iframe><object data="{link}?inline=1"></object>',
+            ),
+        )
+        await tab.page.goto(f"{server.url}/frames", wait_until="networkidle")
+
+        assert any(url.startswith(link) for url in tab.asked)
+        assert not any(url.endswith("/ran") for url in tab.asked)
+
+
+async def test_a_form_on_another_site_is_refused(server: Server, tab: Tab) -> None:
+    await tab.page.goto(server.url)
+    await tab.page.route(
+        "http://elsewhere.test/",
+        lambda route: route.fulfill(
+            content_type="text/html",
+            body=(
+                f'<form method="post" enctype="multipart/form-data" action="{server.url}/files/">'
+                '<input type="file" name="file"><button>Send</button></form>'
+            ),
+        ),
+    )
+    await tab.page.goto("http://elsewhere.test/")
+    await tab.page.locator("input").set_input_files([named("forged.txt", b"forged")])
+    async with tab.page.expect_response(f"{server.url}/files/") as answered:
+        await tab.page.get_by_role("button", name="Send").click()
+
+    assert (await answered.value).status == 403
+
+
+async def test_no_page_is_wider_than_a_phone(server: Server, browser: Browser) -> None:
+    async with opened(browser, viewport=PHONE) as tab:
+        await send(tab.page, server.url, named("W" * 196 + ".txt", b"wide"))
+        pages = [server.url]
+        pages += [await tab.page.get_by_role("link", name="Keep").get_attribute("href")]
+        pages += [f"{server.url}/nothing", f"{server.url}/accounts/login/"]
+        widths = []
+        for url in pages:
+            await tab.page.goto(url)
+            widths.append(await tab.page.evaluate("document.documentElement.scrollWidth"))
+
+        assert widths == [PHONE["width"]] * 4
+
+
+async def test_pages_are_dark_where_the_browser_is(server: Server, browser: Browser) -> None:
+    brightness = {}
+    for scheme in ("light", "dark"):
+        async with opened(browser, color_scheme=scheme) as tab:
+            await tab.page.goto(server.url)
+            colour = await tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
+            brightness[scheme] = int(colour.removeprefix("rgb(").split(",")[0])
+
+    assert brightness["light"] > 230
+    assert brightness["dark"] < 50
+
+
+async def test_a_login_leads_to_the_forms_and_a_logout_away(private: Server, tab: Tab) -> None:
+    await tab.page.goto(private.url)
+    await expect(tab.page.get_by_text("This service is private")).to_be_visible()
+    await expect(tab.page.locator("form")).to_have_count(0)
+
+    await tab.page.get_by_role("main").get_by_role("link", name="Log in").click()
+    await log_in(tab.page)
+
+    await expect(tab.page).to_have_url(f"{private.url}/")
+    await send(tab.page, private.url, named("secret.txt", b"secret"))
+    await expect(names_on(tab.page)).to_have_text(["secret.txt"])
+
+    await tab.page.get_by_role("link", name="Account").click()
+    await tab.page.get_by_role("button", name="Log out").click()
+
+    await expect(tab.page.get_by_text("This service is private")).to_be_visible()
+    await expect(tab.page.get_by_label("Choose files")).to_have_count(0)
+
+
+async def test_a_wrong_password_is_told(private: Server, tab: Tab) -> None:
+    await tab.page.goto(f"{private.url}/accounts/login/")
+    await tab.page.get_by_label("Username").fill("ada")
+    await tab.page.get_by_label("Password").fill("wrong")
+    await tab.page.get_by_role("button", name="Log in").click()
+
+    await expect(tab.page.get_by_role("alert")).to_contain_text("correct username and password")
+
+
+async def test_the_admin_shows_the_files_under_its_policy(
+    private: Server, browser: Browser
+) -> None:
+    async with opened(browser) as tab:
+        await tab.page.goto(private.url)
+        await tab.page.get_by_role("main").get_by_role("link", name="Log in").click()
+        await log_in(tab.page)
+        await expect(tab.page).to_have_url(f"{private.url}/")
+        await send(tab.page, private.url, named("seen-by-admin.txt", b"seen"))
+        await expect(names_on(tab.page)).to_have_text(["seen-by-admin.txt"])
+        await tab.page.goto(f"{private.url}/admin/")
+        header = await tab.page.evaluate(
+            "getComputedStyle(document.querySelector('#header')).backgroundColor"
+        )
+        await tab.page.get_by_role("link", name="Files", exact=True).first.click()
+
+        assert header != "rgba(0, 0, 0, 0)"
+        await expect(tab.page.get_by_role("main")).to_contain_text("seen-by-admin.txt")
+
+        await tab.page.get_by_role("link", name="seen-by-admin.txt").click()
+
+        await expect(tab.page.get_by_role("main")).to_contain_text("text/plain")
+        assert tab.origins == {private.url}
+        assert tab.complaints == []
