@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import hashlib
-import io
 import os
-from collections.abc import AsyncGenerator, Awaitable, Buffer, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Executor
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import Any, Self
 from aiofiles.base import wrap as off_loop
 from aiofiles.threadpool import wrap as wrap_file
 
+from fileservice.storage import disk
+
 # One upload alone writes blocks of 1 MiB; a thousand share 64 MiB in blocks of 64 KiB.
 LARGEST_BLOCK = 1 << 20
 SMALLEST_BLOCK = 64 << 10
@@ -23,27 +23,8 @@ ALL_BLOCKS = 64 << 20
 # cost some 80 bytes of memory for each byte.
 SMALL_CHUNK = 4 << 10
 READ_BLOCK = 512 << 10  # measured: 256 KiB is 15 % slower, 1 MiB not faster
-PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 NOWAIT = getattr(os, "RWF_NOWAIT", 0)
-
-
-class HashedFile(io.FileIO):
-    """A file that is hashed as it is written, so that one hop to a thread does both."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE), "wb"
-        )
-        self.digest = hashlib.sha256()
-
-    def writelines(self, chunks: Iterable[Buffer]) -> None:
-        """Append and hash `chunks`."""
-        for chunk in chunks:
-            self.digest.update(chunk)
-            rest = memoryview(chunk)
-            while rest:
-                rest = rest[self.write(rest) :]
 
 
 class LocalIncoming:
@@ -56,7 +37,7 @@ class LocalIncoming:
         self._draft = storage.incoming / id
         self._chunks: list[bytes | bytearray | memoryview] = []
         self._waiting = 0
-        self._file: HashedFile | None = None
+        self._file: disk.HashedFile | None = None
         self._job: asyncio.Future[Any] | None = None
         self._placed = False
         self._finished = False
@@ -119,8 +100,8 @@ class LocalIncoming:
             await asyncio.shield(self._job)
             self._job = None
 
-    def _open(self) -> HashedFile:
-        self._file = HashedFile(self._draft)
+    def _open(self) -> disk.HashedFile:
+        self._file = disk.HashedFile(self._draft)
         return self._file
 
     def _complete(self) -> str:
@@ -174,8 +155,8 @@ class LocalStorage:
 
     def free_bytes(self) -> int:
         """See `storage.Storage.free_bytes`: what this user may still write."""
-        disk = os.statvfs(self.root)
-        return disk.f_bavail * disk.f_frsize
+        status = os.statvfs(self.root)
+        return status.f_bavail * status.f_frsize
 
     def place(self, draft: Path, id: str) -> None:
         """
@@ -190,10 +171,10 @@ class LocalStorage:
             os.link(draft, path)
         except FileNotFoundError:
             path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-            sync_folder(self.root)
+            disk.sync_folder(self.root)
             os.link(draft, path)
         draft.unlink()
-        sync_folder(path.parent)
+        disk.sync_folder(path.parent)
 
     def peek(self, id: str, start: int, stop: int) -> bytes | None:
         """See `storage.Storage.peek`: from the page cache, 7 microseconds for 10 KB."""
@@ -211,11 +192,11 @@ class LocalStorage:
 
     async def fetch(self, id: str, start: int, stop: int) -> bytes:
         """See `storage.Storage.fetch`: one hop to a thread."""
-        return await self.off_loop(read_whole, self.path(id), start, stop)
+        return await self.off_loop(disk.read_whole, self.path(id), start, stop)
 
     async def read(self, id: str, start: int, stop: int) -> AsyncGenerator[bytes]:
         """See `storage.Storage.read`: a block is read while the one before it is sent."""
-        file = await self.off_loop(open_at, self.path(id), start)
+        file = await self.off_loop(disk.open_at, self.path(id), start)
         left = stop - start
         ahead: asyncio.Future[bytes] | None = None
         try:
@@ -225,7 +206,7 @@ class LocalStorage:
                 ahead = None
                 if left:
                     ahead = asyncio.ensure_future(
-                        self.off_loop(read_block, file, min(READ_BLOCK, left))
+                        self.off_loop(disk.read_block, file, min(READ_BLOCK, left))
                     )
                 if block:
                     yield block
@@ -237,14 +218,14 @@ class LocalStorage:
 
     async def delete(self, id: str) -> None:
         """See `storage.Storage.delete`: the folder is synced, so the blob stays gone."""
-        await self.off_loop(remove, self.path(id))
+        await self.off_loop(disk.remove, self.path(id))
 
     async def discard_drafts(self, before: datetime) -> int:
         """See `storage.Storage.discard_drafts`: what a killed process left."""
         return await self.off_loop(self._discard_drafts, before)
 
     def _discard_drafts(self, before: datetime) -> int:
-        drafts = unchanged(self.incoming, before)
+        drafts = disk.unchanged(self.incoming, before)
         for draft in drafts:
             draft.unlink(missing_ok=True)
         return len(drafts)
@@ -253,60 +234,4 @@ class LocalStorage:
         """See `storage.Storage.ids`: folder by folder."""
         folders = await self.off_loop(lambda: sorted(self.root.glob("[a-z2-7][a-z2-7]")))
         for folder in folders:
-            yield [path.name for path in await self.off_loop(unchanged, folder, before)]
-
-
-def unchanged(folder: Path, before: datetime) -> list[Path]:
-    """Return the files of `folder` that were last written before a moment."""
-    moment = before.timestamp()
-    with os.scandir(folder) as entries:
-        return [
-            Path(entry.path)
-            for entry in entries
-            if entry.is_file(follow_symlinks=False)
-            and entry.stat(follow_symlinks=False).st_mtime < moment
-        ]
-
-
-def remove(path: Path) -> None:
-    """Remove a blob for good."""
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in `folder` durable: fsync of a file does not cover its name."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def open_at(path: Path, start: int) -> io.FileIO:
-    """Open a blob with its position at `start`."""
-    file = io.FileIO(path)
-    file.seek(start)
-    return file
-
-
-def read_block(file: io.FileIO, size: int) -> bytes:
-    """Read up to `size` bytes, at least one."""
-    block = file.read(size)
-    if not block:
-        raise OSError(f"{file.name} ends before its row says")
-    return block
-
-
-def read_whole(path: Path, start: int, stop: int) -> bytes:
-    """Read bytes `start` up to, not including, `stop`."""
-    with open_at(path, start) as file:
-        blocks = []
-        left = stop - start
-        while left:
-            blocks.append(read_block(file, left))
-            left -= len(blocks[-1])
-        return b"".join(blocks)
+            yield [path.name for path in await self.off_loop(disk.unchanged, folder, before)]

@@ -1,0 +1,84 @@
+"""What a thread does to the disk."""
+
+import hashlib
+import io
+import os
+from collections.abc import Buffer, Iterable
+from datetime import datetime
+from pathlib import Path
+
+PRIVATE_FILE = 0o600
+
+
+class HashedFile(io.FileIO):
+    """A file that is hashed as it is written, so that one hop to a thread does both."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE), "wb"
+        )
+        self.digest = hashlib.sha256()
+
+    def writelines(self, chunks: Iterable[Buffer]) -> None:
+        """Append and hash `chunks`."""
+        for chunk in chunks:
+            self.digest.update(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[self.write(rest) :]
+
+
+def unchanged(folder: Path, before: datetime) -> list[Path]:
+    """Return the files of `folder` that were last written before a moment."""
+    moment = before.timestamp()
+    with os.scandir(folder) as entries:
+        return [
+            Path(entry.path)
+            for entry in entries
+            if entry.is_file(follow_symlinks=False)
+            and entry.stat(follow_symlinks=False).st_mtime < moment
+        ]
+
+
+def remove(path: Path) -> None:
+    """Remove a blob for good."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in `folder` durable: fsync of a file does not cover its name."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def open_at(path: Path, start: int) -> io.FileIO:
+    """Open a blob with its position at `start`."""
+    file = io.FileIO(path)
+    file.seek(start)
+    return file
+
+
+def read_block(file: io.FileIO, size: int) -> bytes:
+    """Read up to `size` bytes, at least one."""
+    block = file.read(size)
+    if not block:
+        raise OSError(f"{file.name} ends before its row says")
+    return block
+
+
+def read_whole(path: Path, start: int, stop: int) -> bytes:
+    """Read bytes `start` up to, not including, `stop`."""
+    with open_at(path, start) as file:
+        blocks = []
+        left = stop - start
+        while left:
+            blocks.append(read_block(file, left))
+            left -= len(blocks[-1])
+        return b"".join(blocks)
