@@ -149,7 +149,7 @@ def _nginx(root: Path, port: int) -> Command:
 
 OURS = Contender("fileservice", _ours, form=Form("/files/"), puts="/files/")
 OURS_WATCHED = Contender("fileservice", _ours_watched, puts="/files/")
-OURS_UNDER_GRANIAN = Contender("fileservice, pathsend", _ours_under_granian, puts="/files/")
+OURS_UNDER_GRANIAN = Contender("fileservice on granian", _ours_under_granian, puts="/files/")
 BLOG = Contender("stock Django", _blog, form=Form("/upload/"), gives="/files/")
 FASTAPI = Contender("FastAPI", _fastapi, form=Form("/upload/"), gives="/files/")
 FASTAPI_THREAD = Contender("FastAPI, sync view", _fastapi, form=Form("/thread/"))

@@ -79,17 +79,18 @@ def _curl_figures(*argv: str) -> tuple[float, int]:
     return float(seconds), int(size)
 
 
-def wrk(url: str, *, connections: int, seconds: float) -> float:
+def wrk(url: str, *, connections: int, seconds: float, script: Path | None = None) -> float:
     """
-    Ask for `url` over and over and return the answers per second.
+    Ask for `url` over and over, or for what `script` makes of it; return the answers per second.
 
     Raises:
         Refused: an answer was no success, or a connection broke.
     """
+    options = [] if script is None else ["-s", str(script)]
     said = subprocess.run(
         [
             *(system_program("wrk"), "-t1", f"-c{connections}"),
-            *(f"-d{seconds:.0f}s", "--timeout", "10s", url),
+            *(f"-d{seconds:.0f}s", "--timeout", "10s", *options, url),
         ],
         capture_output=True,
         text=True,

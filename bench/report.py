@@ -21,7 +21,8 @@ def page(
         f"Made by `make bench`; {taken}. All contenders of a row ran in the same run and took "
         "turns, one server process each on 127.0.0.1. A cell is the median, with the least and "
         "the most in brackets; a ratio above 1 says that fileservice is better. Server CPU "
-        "counts every process of a server, user and system.",
+        "counts every process of a server, user and system. fileservice runs as `manage.py serve` "
+        "runs it, with its access log; the logs of the others are off.",
         _pairs("machine", facts),
         _pairs("version", versions),
         "## Goals",

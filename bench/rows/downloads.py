@@ -99,7 +99,7 @@ def big_download(terms: Terms) -> Row:
             Ratio(WALL, NGINX.name, 1, ours=OURS_UNDER_GRANIAN.name),
         ),
         (
-            "The file is in the page cache. pathsend: granian sends the file that "
-            "fileservice names; uvicorn cannot.",
+            "The file is in the page cache. On granian fileservice only names the file "
+            "(`http.response.pathsend`); uvicorn has no such offload.",
         ),
     )
