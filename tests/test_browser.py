@@ -1,54 +1,31 @@
 """The pages in a real Chromium, with scripts off unless a test is about them."""
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
+from tests.browsing import (
+    Browser,
+    Page,
+    Tab,
+    expect,
+    named,
+    names_on,
+    opened,
+    playwright,
+    saved,
+    send,
+    title_of,
+)
 from tests.conftest import Server, manage, need_program, serving
-
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-expect = playwright.expect  # waits for what it expects, as long as a page may take to come
-
-# Playwright's own types are not there where types are checked.
-type Browser = Any
-type Page = Any
-type Locator = Any
 
 PASSWORD = "correct-horse-1843"  # noqa: S105 - of a server that lives for one test
 PHONE = {"width": 320, "height": 640}
 MARKUP = "<img src=/ran onerror=location='/ran'>'\"&amp;.txt"
 SCRIPT = b"<script>fetch('/ran')</script>"
-
-
-@dataclass
-class Tab:
-    """
-    A page, and what it did beside being shown.
-
-    Attributes:
-        asked: every address it asked for.
-        complaints: what the browser says of broken policies.
-    """
-
-    page: Page
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def hear(self, message: Any) -> None:
-        if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text:
-            self.complaints.append(message.text)
-
-    @property
-    def origins(self) -> set[str]:
-        parts = [urlsplit(url) for url in self.asked]
-        return {f"{part.scheme}://{part.netloc}" for part in parts if part.scheme != "data"}
 
 
 @pytest.fixture
@@ -58,17 +35,6 @@ async def browser() -> AsyncIterator[Browser]:
         running = await driver.chromium.launch(executable_path=program)
         yield running
         await running.close()
-
-
-@asynccontextmanager
-async def opened(browser: Browser, **options: object) -> AsyncIterator[Tab]:
-    """Give a tab of a profile of its own."""
-    context = await browser.new_context(**options)
-    tab = Tab(await context.new_page())
-    context.on("request", lambda request: tab.asked.append(request.url))
-    context.on("console", tab.hear)
-    yield tab
-    await context.close()
 
 
 @pytest.fixture
@@ -88,39 +54,10 @@ def private(migrated: Path) -> Iterator[Server]:
         yield running
 
 
-def named(name: str, content: bytes) -> dict[str, object]:
-    """Return a file as if chosen from a disk."""
-    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
-
-
-async def send(page: Page, url: str, *files: dict[str, object]) -> None:
-    """Send files by the form of the home page."""
-    await page.goto(url)
-    await page.get_by_label("Choose files").set_input_files(files)
-    await page.get_by_role("button", name="Send").click()
-
-
 async def log_in(page: Page) -> None:
     await page.get_by_label("Username").fill("ada")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Log in").click()
-
-
-def names_on(page: Page) -> Locator:
-    return page.get_by_role("heading", level=3)
-
-
-def title_of(page: Page) -> Locator:
-    return page.get_by_role("heading", level=1)
-
-
-async def saved(page: Page, role: str, name: str) -> tuple[str, bytes]:
-    """Click, and return under which name what is saved."""
-    async with page.expect_download() as started:
-        await page.get_by_role(role, name=name, exact=True).click()
-    download = await started.value
-    content = await asyncio.to_thread(Path(await download.path()).read_bytes)
-    return download.suggested_filename, content
 
 
 async def test_files_sent_by_the_form_are_listed_and_come_back_the_same(
