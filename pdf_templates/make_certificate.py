@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from fileservice.pdf.fonts import shipped_fonts
+from fileservice.pdf.fonts import Sign, shipped_fonts
 from fileservice.pdf.geometry import number, numbers
-from fileservice.pdf.subsets import Sign, Subset, stream
+from fileservice.pdf.subsets import Subset, stream
 
 WIDTH, HEIGHT = 841.89, 595.276  # A4, landscape
 CENTRE = WIDTH / 2
@@ -59,7 +59,7 @@ class Page:
     ) -> None:
         """Add a line of text with its centre at `x`."""
         glyphs = self.faces[face].set_text(text)
-        self.signs[face].update(Sign(glyph.glyph, glyph.text) for glyph in glyphs)
+        self.signs[face].update(glyph.sign for glyph in glyphs)
         width = sum(glyph.advance for glyph in glyphs) * size / 1000 + spacing * (len(glyphs) - 1)
         self.texts.append(
             lambda subsets: (
@@ -222,11 +222,12 @@ def certificate() -> Page:
     page.centred("%course|%", 256, SERIF, 21, NAVY)
     page.draw(ruled(243, CENTRE, RULE))
     page.draw(*rosette(CENTRE, 133, 46, GOLD))
-    for x, text, label in (
-        (CENTRE - 235, "%timestamp%", "Date"),
-        (CENTRE + 235, "%signed_by|%", "Signature"),
+    # All but the time is set in one face, so that one subset of it is enough.
+    for x, text, face, label in (
+        (CENTRE - 235, "%timestamp%", SANS, "Date"),
+        (CENTRE + 235, "%signed_by|%", SERIF, "Signature"),
     ):
-        page.centred(text, 134, SANS, 11, NAVY, x=x)
+        page.centred(text, 134, face, 11, NAVY, x=x)
         page.draw(ruled(126, x, 190))
         page.centred(label, 111, SANS, 9, GREY, x=x, spacing=0.4)
     return page

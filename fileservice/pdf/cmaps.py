@@ -1,6 +1,9 @@
 """The text of a font's codes, from its ToUnicode map (ISO 32000-1 9.10.3)."""
 
 import re
+import sys
+from collections.abc import Iterator
+from itertools import islice
 
 # The largest honest map names every two-byte code once and some of them twice.
 MAX_MAPPINGS = 70_000
@@ -17,43 +20,34 @@ def read_to_unicode(program: bytes) -> dict[int, str]:
     """
     Return code -> text for the ToUnicode map `program`.
 
-    What is not well formed is passed over, and mappings past MAX_MAPPINGS are dropped.
+    What is not well formed is passed over, and so is what comes after MAX_MAPPINGS.
     """
-    texts: dict[int, str] = {}
-    for section in SECTION.finditer(program[:MAX_MAP_BYTES]):
-        read = _read_chars if section[1] == b"bfchar" else _read_ranges
-        read(section[2], texts)
-        if len(texts) >= MAX_MAPPINGS:
-            break
-    return texts
+    return dict(islice(_mappings(program[:MAX_MAP_BYTES]), MAX_MAPPINGS))
 
 
-def _read_chars(rows: bytes, texts: dict[int, str]) -> None:
-    for row in CHAR.finditer(rows):
-        if len(texts) >= MAX_MAPPINGS:
-            return
-        texts[_code(row[1])] = _text(row[2])
-
-
-def _read_ranges(rows: bytes, texts: dict[int, str]) -> None:
-    for row in RANGE.finditer(rows):
-        first, last = _code(row[1]), _code(row[2])
-        count = min(last - first + 1, MAX_MAPPINGS - len(texts))
-        if count <= 0:
-            continue
-        if row[4] is not None:
-            start = _text(row[4])
-            if start:
-                texts.update(_run(first, count, start))
+def _mappings(program: bytes) -> Iterator[tuple[int, str]]:
+    for section in SECTION.finditer(program):
+        if section[1] == b"bfchar":
+            for row in CHAR.finditer(section[2]):
+                yield _code(row[1]), _text(row[2])
         else:
-            listed = [_text(item[1]) for item in HEX.finditer(row[3])]
-            texts.update(zip(range(first, first + count), listed, strict=False))
+            for row in RANGE.finditer(section[2]):
+                yield from _range(_code(row[1]), _code(row[2]), row[3], row[4])
 
 
-def _run(first: int, count: int, start: str) -> dict[int, str]:
-    head, last = start[:-1], ord(start[-1])
-    count = min(count, 0x110000 - last)
-    return {first + step: head + chr(last + step) for step in range(count)}
+def _range(
+    first: int, last: int, listed: bytes | None, start: bytes | None
+) -> Iterator[tuple[int, str]]:
+    codes = range(first, last + 1)
+    if listed is not None:
+        yield from zip(codes, (_text(item[1]) for item in HEX.finditer(listed)), strict=False)
+        return
+    text = _text(start or b"")
+    if not text:
+        return
+    head, final = text[:-1], ord(text[-1])
+    for code, character in zip(codes, range(final, sys.maxunicode + 1), strict=False):
+        yield code, head + chr(character)
 
 
 def _code(digits: bytes) -> int:

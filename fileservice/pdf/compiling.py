@@ -4,10 +4,12 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 import pikepdf
-from pikepdf import Array, Dictionary, Object, Page, Pdf, Stream
+from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Stream
+from pikepdf.sanitize import Sanitizer
 
 from fileservice.pdf.drawing import make_slot, moved_pen
 from fileservice.pdf.errors import (
@@ -23,15 +25,15 @@ from fileservice.pdf.errors import (
 )
 from fileservice.pdf.fields import PLACEHOLDER, Box, find_fields, near_misses
 from fileservice.pdf.filling import CompiledTemplate
-from fileservice.pdf.fonts import Face, FontSet
+from fileservice.pdf.fonts import Face, FontSet, Sign
 from fileservice.pdf.freezing import freeze
 from fileservice.pdf.geometry import IDENTITY, Matrix
 from fileservice.pdf.lines import Line, read_lines
 from fileservice.pdf.plans import Fonts, Plan
 from fileservice.pdf.slots import Slot, Value
-from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Sign, Subset
+from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
 from fileservice.pdf.templatefonts import UNREADABLE, TemplateFont, read_font, real
-from fileservice.pdf.text import Instruction, parse_program, read_text
+from fileservice.pdf.text import FontOf, Instruction, parse_program, read_text
 
 MAX_FILE_BYTES = 20 << 20
 MAX_PAGES = 20
@@ -42,9 +44,18 @@ MAX_SLOTS = 200
 LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2027)))) + "€№™"
 # All that the two values made here are written with.
 MADE_HERE = {"timestamp": "0123456789-:+TZ", "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ"}
-# What a template may do when opened or clicked (ISO 32000-1 12.6); a certificate does nothing.
-ACTIVE_ENTRIES = ("/OpenAction", "/AA", "/AcroForm", "/Metadata", "/PieceInfo", "/Perms")
-ACTIVE_NAMES = ("/JavaScript", "/EmbeddedFiles")
+# What speaks of the template and not of the certificate.
+STALE_ENTRIES = ("/Metadata", "/PieceInfo", "/Perms")
+ACTIVE_CONTENT = (
+    Sanitizer()
+    .remove_javascript()
+    .remove_external_access()
+    .remove_attachments()
+    .remove_multimedia()
+    .remove_private_app_data()
+    .remove_web_capture()
+    .remove_thumbnails()
+)
 COMMENT = re.compile(rb"%[^\r\n]*")
 
 
@@ -74,10 +85,11 @@ class Draft:
     comments: list[bytes] = field(default_factory=list)
     read_fonts: dict[tuple[int, int], TemplateFont] = field(default_factory=dict)
 
-    def mark(self, entries: Mapping[str, Object] | None = None) -> Object:
-        """Return a new object that each certificate writes anew; its mark is `marks`."""
+    def mark(self, dictionary: Dictionary) -> Object:
+        """Return `dictionary` as an object that each certificate writes anew, marked `marks`."""
         self.marks += 1
-        return self.pdf.make_indirect(Dictionary({**(entries or {}), self.marker: self.marks}))
+        dictionary[self.marker] = self.marks
+        return self.pdf.make_indirect(dictionary)
 
     def face_of(self, font: TemplateFont) -> int:
         """Return the number of the face that stands in for `font`."""
@@ -86,21 +98,21 @@ class Draft:
             self.faces.append(face)
         return self.faces.index(face)
 
-    def fonts_of(self, resources: Object) -> dict[str, TemplateFont]:
-        """Return the fonts that a page can name, each read once however many pages share it."""
+    def font_of(self, resources: Object) -> FontOf:
+        """Return how a page finds its fonts; each is read once however many pages share it."""
         listed = resources.get("/Font")
-        if not isinstance(listed, Dictionary):
-            return {}
-        fonts = {}
-        for name, source in listed.items():
-            key = source.objgen
-            if key == (0, 0):
-                fonts[name] = read_font(source)
-                continue
-            if key not in self.read_fonts:
-                self.read_fonts[key] = read_font(source)
-            fonts[name] = self.read_fonts[key]
-        return fonts
+
+        def find(name: Name) -> TemplateFont | None:
+            source = listed.get(name) if isinstance(listed, Dictionary) else None
+            if not isinstance(source, Dictionary):
+                return None
+            if not source.is_indirect:
+                return read_font(source)
+            if source.objgen not in self.read_fonts:
+                self.read_fonts[source.objgen] = read_font(source)
+            return self.read_fonts[source.objgen]
+
+        return find
 
 
 def compile_template(content: bytes, font_set: FontSet) -> CompiledTemplate:
@@ -128,8 +140,8 @@ def plan_template(content: bytes, font_set: FontSet) -> Plan:
         raise _nothing_found(draft)
     if len(draft.slots) > MAX_SLOTS:
         raise OverLimits(f"There are more than {MAX_SLOTS} lines with placeholders.")
-    _remove_active_content(pdf)
-    pdf.trailer.Info = draft.mark()
+    _clean(pdf)
+    pdf.trailer.Info = draft.mark(Dictionary())
     return _frozen(draft, digest, title)
 
 
@@ -190,7 +202,7 @@ def _compile_page(draft: Draft, page: Page) -> None:
     draft.comments += COMMENT.findall(content)
     program = parse_program(page, content)
     resources = page.resources
-    shows = read_text(program, draft.fonts_of(resources))
+    shows = read_text(program, draft.font_of(resources))
     box, view = _displayed(page)
     lines = read_lines(shows, view)
     draft.lines += lines
@@ -234,7 +246,7 @@ def _split(
             run += [pikepdf.unparse_content_stream(program[start:at]), piece]
         else:
             close(at)
-            streams.append(draft.mark())
+            streams.append(draft.mark(Dictionary()))
             draft.slots[draft.marks] = piece
         start = at + 1
     close(len(program))
@@ -242,12 +254,12 @@ def _split(
 
 
 def _with_fonts(draft: Draft, resources: Object) -> Object:
+    """Return a copy of a page's resources whose fonts each certificate adds to."""
     listed = resources.get("/Font")
-    fonts = dict(listed.items()) if isinstance(listed, Dictionary) else {}
-    copy = Dictionary(dict(resources.items()))
-    copy.Font = draft.mark(fonts)
+    own = copy(resources)
+    own.Font = draft.mark(copy(listed) if isinstance(listed, Dictionary) else Dictionary())
     draft.fonts.append(draft.marks)
-    return copy
+    return own
 
 
 def _displayed(page: Page) -> tuple[Box, Matrix]:
@@ -265,18 +277,11 @@ def _displayed(page: Page) -> tuple[Box, Matrix]:
     return Box(-top, left, -bottom, right), Matrix(0, 1, -1, 0, 0, 0)
 
 
-def _remove_active_content(pdf: Pdf) -> None:
-    for key in ACTIVE_ENTRIES:
+def _clean(pdf: Pdf) -> None:
+    ACTIVE_CONTENT.apply(pdf)
+    for key in STALE_ENTRIES:
         if key in pdf.Root:
             del pdf.Root[key]
-    names = pdf.Root.get("/Names")
-    if isinstance(names, Dictionary):
-        for key in ACTIVE_NAMES:
-            if key in names:
-                del names[key]
-    for page in pdf.pages:
-        if "/AA" in page.obj:
-            del page.obj["/AA"]
 
 
 def _nothing_found(draft: Draft) -> TemplateError:
@@ -351,4 +356,4 @@ def _base_signs(draft: Draft, number: int, face: Face) -> list[Sign]:
     ]
     wanted = set("".join(MADE_HERE.get(value.name, LATIN) for value in values))
     wanted.update("".join(value.default or "" for value in values))
-    return [Sign(face.glyphs[character], character) for character in wanted & face.glyphs.keys()]
+    return [(face.glyphs[character], character) for character in wanted & face.glyphs.keys()]

@@ -19,7 +19,7 @@ FaceOf = Callable[[TemplateFont], int]
 class Style(NamedTuple):
     """What two glyphs must share to be shown by one operator."""
 
-    font_name: str
+    font_name: bytes
     size: float
     stretch: float
     rise: float
@@ -118,7 +118,7 @@ def _style(placed: PlacedGlyph) -> Style:
 
 def _set_style(style: Style, program: Sequence[Instruction]) -> bytes:
     return _set_state(style, program) + b"%s %s Tf" % (
-        pikepdf.Name(style.font_name).unparse(),
+        style.font_name,
         number(style.size),
     )
 

@@ -13,11 +13,11 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from fileservice.pdf.errors import MissingValue, TooLong, UnknownValue
-from fileservice.pdf.fonts import FontSet, SetGlyph
+from fileservice.pdf.fonts import FontSet, SetGlyph, Sign
 from fileservice.pdf.geometry import Matrix, number, numbers
 from fileservice.pdf.plans import Plan
 from fileservice.pdf.slots import Literal, Slot, Value
-from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Sign, Subset, stream
+from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset, stream
 from fileservice.pdf.values import clean_value
 
 PRODUCER = b"fileservice"
@@ -152,8 +152,8 @@ class CompiledTemplate:
 
     def _set_text(self, face: int, text: str) -> Setting:
         glyphs = self.faces[face].set_text(text)
-        signs = frozenset(Sign(glyph.glyph, glyph.text) for glyph in glyphs)
-        width = sum(glyph.advance for glyph in glyphs)
+        signs = frozenset([glyph.sign for glyph in glyphs])
+        width = sum([glyph.advance for glyph in glyphs])
         return Setting(glyphs, signs, width, signs <= self.bases[face].codes.keys())
 
     def _encode(self, part: Value, text: str) -> bytes:

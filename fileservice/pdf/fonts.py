@@ -23,21 +23,25 @@ DROPPED_TABLES = ("GSUB", "GPOS", "GDEF", "name", "post", "OS/2", "cmap", "gasp"
 CACHED_SUBSETS = 256
 
 
+# A glyph's number in its face, and the text it stands for: two texts may share a glyph. A plain
+# tuple, for a certificate makes one for each letter it draws.
+type Sign = tuple[int, str]
+
+
 class SetGlyph(NamedTuple):
     """
-    One glyph of a line that is set.
+    One glyph of a line that is set; all lengths are in thousandths of the font size.
 
     Attributes:
-        glyph: its number in the face.
-        text: the characters it stands for.
-        advance: how far the pen moves, kerning included, in thousandths of the font size.
-        x: how far right of the pen it is drawn, likewise.
-        y: how far above the baseline, likewise.
+        advance: how far the pen moves, kerning included.
+        kern: how much less than its width that is, and so what a TJ operator takes back.
+        x: how far right of the pen it is drawn.
+        y: how far above the baseline.
     """
 
-    glyph: int
-    text: str
+    sign: Sign
     advance: float
+    kern: float
     x: float
     y: float
 
@@ -53,11 +57,11 @@ class Face:
         self.glyphs: dict[str, int] = {
             chr(code): self.font.get_nominal_glyph(code) for code in self.face.unicodes
         }
+        self.widths = [
+            self.font.get_glyph_h_advance(glyph) * self.scale
+            for glyph in range(self.face.glyph_count)
+        ]
         self.subset = lru_cache(maxsize=CACHED_SUBSETS)(self._subset)
-
-    def width(self, glyph: int) -> float:
-        """Return how far `glyph` moves the pen, in thousandths of the font size."""
-        return int(self.font.get_glyph_h_advance(glyph)) * self.scale
 
     def set_text(self, text: str) -> list[SetGlyph]:
         """
@@ -81,17 +85,16 @@ class Face:
         hb.shape(self.font, buffer, FEATURES)
         infos, positions = buffer.glyph_infos, buffer.glyph_positions
         stops = [info.cluster for info in infos[1:]] + [len(text)]
-        scale = self.scale
         return [
-            SetGlyph(
-                info.codepoint,
-                text[info.cluster : stop],
-                position.x_advance * scale,
-                position.x_offset * scale,
-                position.y_offset * scale,
-            )
+            self._set_glyph(info.codepoint, text[info.cluster : stop], position)
             for info, stop, position in zip(infos, stops, positions, strict=True)
         ]
+
+    def _set_glyph(self, glyph: int, text: str, position: hb.GlyphPosition) -> SetGlyph:
+        advance = position.x_advance * self.scale
+        kern = self.widths[glyph] - advance
+        x, y = position.x_offset * self.scale, position.y_offset * self.scale
+        return SetGlyph((glyph, text), advance, kern, x, y)
 
     @cached_property
     def descriptor(self) -> bytes:

@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fileservice.pdf.fonts import Sign
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.slots import Literal, Slot, Value
-from fileservice.pdf.subsets import Sign
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
 ENGINE_VERSION = 1
@@ -98,7 +98,7 @@ class Plan:
             digest=str(head["digest"]),
             faces=tuple(map(str, head["faces"])),
             bases=tuple(
-                tuple(Sign(int(glyph), str(text)) for glyph, text in base) for base in head["bases"]
+                tuple((int(glyph), str(text)) for glyph, text in base) for base in head["bases"]
             ),
             slots=tuple(map(_slot, head["slots"])),
             slot_objects=tuple(map(int, head["slot_objects"])),

@@ -16,6 +16,7 @@ log = logging.getLogger("fileservice.pdf")
 # Longer than the child gives itself, for it to say why.
 WALL_SECONDS = 20
 MAX_ANSWER_BYTES = 32 << 20
+MAX_COMPLAINT_BYTES = 8 << 10
 # -I: no environment, no user site, no current folder; so the child is told where we are.
 BOOT = (
     "import runpy, sys; sys.path.insert(0, sys.argv[1]);"
@@ -42,12 +43,12 @@ async def compile_apart(content: bytes) -> Plan:
         "fileservice.pdf.child",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        limit=MAX_ANSWER_BYTES,
+        stderr=asyncio.subprocess.PIPE,
         env={},
     )
     try:
         async with asyncio.timeout(WALL_SECONDS):
-            answer = await _exchange(process, content)
+            answer, complaint = await _exchange(process, content)
             status = await process.wait()
     except TimeoutError as error:
         raise OverLimits(TOO_SLOW) from error
@@ -56,37 +57,47 @@ async def compile_apart(content: bytes) -> Plan:
             process.kill()
             await process.wait()
     if status:
-        raise _ended(status)
+        raise _ended(status, complaint)
     return _read(answer)
 
 
-async def _exchange(process: asyncio.subprocess.Process, content: bytes) -> bytes:
-    assert process.stdin is not None  # noqa: S101  # both were asked for
-    assert process.stdout is not None  # noqa: S101
-    # The child may end before it has read all.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(content)
-        await process.stdin.drain()
-    process.stdin.close()
+async def _exchange(process: asyncio.subprocess.Process, content: bytes) -> tuple[bytes, bytes]:
+    """Return what the child writes on its two outputs."""
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    assert stdin is not None  # noqa: S101  # all three were asked for
+    assert stdout is not None  # noqa: S101
+    assert stderr is not None  # noqa: S101
+    async with asyncio.TaskGroup() as tasks:
+        answer = tasks.create_task(_all_of(stdout, MAX_ANSWER_BYTES))
+        complaint = tasks.create_task(_all_of(stderr, MAX_COMPLAINT_BYTES))
+        # The child may end before it has read all.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            stdin.write(content)
+            await stdin.drain()
+        stdin.close()
+    return answer.result(), complaint.result()
+
+
+async def _all_of(source: asyncio.StreamReader, limit: int) -> bytes:
+    """Return all that comes, or its first `limit` bytes; the rest is read and let go."""
     pieces: list[bytes] = []
-    left = MAX_ANSWER_BYTES
-    while piece := await process.stdout.read(1 << 20):
-        left -= len(piece)
-        if left < 0:
-            raise OverLimits("The template becomes too large when it is compiled; simplify it.")
-        pieces.append(piece)
+    while piece := await source.read(1 << 16):
+        pieces.append(piece[:limit])
+        limit -= len(pieces[-1])
     return b"".join(pieces)
 
 
-def _ended(status: int) -> TemplateError:
+def _ended(status: int, complaint: bytes) -> TemplateError:
     if -status in TIMED_OUT:
         return OverLimits(TOO_SLOW)
-    # The traceback is on standard error; a crash here is a fault of ours, and still no 500.
-    log.error("compiling a template ended with status %d", status)
+    # A fault of ours, and still no 500: the next template is not to blame.
+    log.error("compiling a template ended with status %d: %r", status, complaint)
     return TemplateError("The template cannot be read; save it again with another program.")
 
 
 def _read(answer: bytes) -> Plan:
+    if len(answer) == MAX_ANSWER_BYTES:
+        raise OverLimits("The template becomes too large when it is compiled; simplify it.")
     word, _, text = answer.partition(b"\n")
     if word == b"compiled":
         return Plan.from_bytes(text)

@@ -2,9 +2,8 @@
 
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
-from fileservice.pdf.fonts import Face, SetGlyph
+from fileservice.pdf.fonts import Face, SetGlyph, Sign
 from fileservice.pdf.geometry import number
 
 OBJECTS_PER_SUBSET = 6
@@ -19,48 +18,38 @@ CMAP_HEAD = (
 CMAP_TAIL = b"endcmap CMapName currentdict/CMap defineresource pop end end"
 
 
-class Sign(NamedTuple):
-    """A glyph and the text it stands for: two texts may share a glyph, but not a code."""
-
-    glyph: int
-    text: str
-
-
 class Subset:
     """
     The signs that a document draws with one face; the first has code 1.
 
     Attributes:
-        codes: sign -> its code as four hex digits.
+        codes: sign -> its code as a string of a content stream.
     """
 
     def __init__(self, face: Face, signs: Iterable[Sign]) -> None:
         self.face = face
         self.signs = sorted(set(signs))
-        self.codes = {sign: b"%04x" % code for code, sign in enumerate(self.signs, 1)}
+        self.codes = {sign: b"<%04x>" % code for code, sign in enumerate(self.signs, 1)}
 
     def encode(self, glyphs: Sequence[SetGlyph], size: float) -> bytes:
         """Return `glyphs` as what stands between the brackets of a TJ operator at this size."""
         pieces: list[bytes] = []
-        for glyph in glyphs:
-            code = b"<%s>" % self.codes[Sign(glyph.glyph, glyph.text)]
-            # Back by the width and on by the advance; numbers in a TJ count leftwards.
-            after = self.face.width(glyph.glyph) + glyph.x - glyph.advance
-            pieces.append(
-                (b"%s" % number(-glyph.x) if glyph.x else b"")
-                + code
-                + (number(after) if abs(after) > 0.01 else b"")
-            )
-            if glyph.y:
-                pieces[-1] = b"]TJ %s Ts[%s]TJ 0 Ts[" % (number(glyph.y * size / 1000), pieces[-1])
+        for sign, _, kern, x, y in glyphs:
+            piece = self.codes[sign]
+            if x or kern:
+                # Numbers in a TJ count leftwards.
+                piece = b"%s%s%s" % (number(-x) if x else b"", piece, number(kern + x))
+            if y:
+                piece = b"]TJ %s Ts[%s]TJ 0 Ts[" % (number(y * size / 1000), piece)
+            pieces.append(piece)
         return b"".join(pieces).replace(b"><", b"")
 
     def objects(self, at: int, *, compress: bool) -> list[bytes]:
         """Return the bodies of the objects `at`, `at + 1`, ...; the first is the font."""
-        program, numbers = self.face.subset(frozenset(sign.glyph for sign in self.signs))
+        program, numbers = self.face.subset(frozenset(glyph for glyph, _ in self.signs))
         name = b"%s+%s" % (self._tag(), self.face.name.encode())
-        widths = b" ".join(number(self.face.width(sign.glyph)) for sign in self.signs)
-        to_glyphs = b"\0\0" + b"".join(numbers[s.glyph].to_bytes(2, "big") for s in self.signs)
+        widths = b" ".join(number(self.face.widths[glyph]) for glyph, _ in self.signs)
+        to_glyphs = b"\0\0" + b"".join(numbers[glyph].to_bytes(2, "big") for glyph, _ in self.signs)
         return [
             b"<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H"
             b"/DescendantFonts[%d 0 R]/ToUnicode %d 0 R>>" % (name, at + 1, at + 5),
@@ -86,8 +75,9 @@ class Subset:
 
     def _to_unicode(self) -> bytes:
         rows = [
-            b"<%s><%s>\n" % (self.codes[sign], sign.text.encode("utf-16-be").hex().encode())
+            b"%s<%s>\n" % (self.codes[sign], sign[1].encode("utf-16-be").hex().encode())
             for sign in self.signs
+            if sign[1]
         ]
         sections = []
         for at in range(0, len(rows), ENTRIES_PER_SECTION):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from pikepdf import Array, Dictionary, Name, Object, Stream
+from pikepdf import Array, Dictionary, Name, Stream
 
 from fileservice.pdf.cmaps import read_to_unicode
 from fileservice.pdf.encodings import STANDARD, character_of, standard_width, tables
@@ -47,10 +47,8 @@ class TemplateFont:
             yield code, self.texts.get(value, UNREADABLE), self.widths.get(value, self.other_width)
 
 
-def read_font(source: Object) -> TemplateFont:
+def read_font(source: Dictionary) -> TemplateFont:
     """Read the font dictionary `source`, passing over what is not as the standard says."""
-    if not isinstance(source, Dictionary):
-        return TemplateFont("", is_readable=False)
     font = TemplateFont(name_of(source.get("/BaseFont")).removeprefix("/"))
     to_unicode = source.get("/ToUnicode")
     if isinstance(to_unicode, Stream):

@@ -1,17 +1,17 @@
 """Reads a page's program (ISO 32000-1 8 and 9) and tells where each glyph of its text stands."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
 import pikepdf
-from pikepdf import Array, ContentStreamInstruction, Object, String
+from pikepdf import Array, ContentStreamInstruction, Name, Object, String
 
 from fileservice.pdf.errors import Damaged, OverLimits
 from fileservice.pdf.geometry import IDENTITY, Matrix
-from fileservice.pdf.templatefonts import TemplateFont, name_of, real
+from fileservice.pdf.templatefonts import TemplateFont, real
 
 MAX_OPERATORS = 200_000
 # What looks like an operator: a bare word that is no name and ends where a word ends.
@@ -19,6 +19,8 @@ WORD = re.compile(rb"(?<![/\w])[A-Za-z'\"][\w*'\"]*")
 SHOWING = ("Tj", "TJ", "'", '"')
 COLOURING = ("g", "rg", "k", "cs", "sc", "scn")
 Instruction = ContentStreamInstruction | pikepdf.ContentStreamInlineImage
+# Returns the font that a page calls by a name, if there is one.
+FontOf = Callable[[Name], TemplateFont | None]
 
 
 class Glyph(NamedTuple):
@@ -45,12 +47,13 @@ class TextState:
     """
     What the operators before have set (ISO 32000-1 table 104, and the colour).
 
-    `colour` holds the places of the instructions that set it; `stretch` is 1 for Tz 100.
+    `font_name` is as it is written; `colour` holds the places of the instructions that set it;
+    `stretch` is 1 for Tz 100.
     """
 
     ctm: Matrix = IDENTITY
     font: TemplateFont | None = None
-    font_name: str = ""
+    font_name: bytes = b""
     size: float = 0.0
     char_spacing: float = 0.0
     word_spacing: float = 0.0
@@ -114,9 +117,9 @@ def parse_program(owner: Object | pikepdf.Page, program: bytes) -> list[Instruct
     return instructions
 
 
-def read_text(instructions: Iterable[Instruction], fonts: Mapping[str, TemplateFont]) -> list[Show]:
-    """Return the operators that show text, in order; `fonts` by resource name, with its slash."""
-    reader = TextReader(fonts)
+def read_text(instructions: Iterable[Instruction], font_of: FontOf) -> list[Show]:
+    """Return the operators that show text, in order."""
+    reader = TextReader(font_of)
     for at, instruction in enumerate(instructions):
         reader.read(at, instruction)
     return reader.shows
@@ -125,8 +128,8 @@ def read_text(instructions: Iterable[Instruction], fonts: Mapping[str, TemplateF
 class TextReader:
     """Follows the text state through a program; an operator with wrong operands changes nothing."""
 
-    def __init__(self, fonts: Mapping[str, TemplateFont]) -> None:
-        self.fonts = fonts
+    def __init__(self, font_of: FontOf) -> None:
+        self.font_of = font_of
         self.shows: list[Show] = []
         self.state = TextState()
         self.stack: list[TextState] = []
@@ -178,10 +181,10 @@ class TextReader:
         self.matrix = self.line_matrix = IDENTITY
 
     def _set_font(self, operands: list[object]) -> None:
-        if len(operands) != 2:
+        if len(operands) != 2 or not isinstance(operands[0], Name):
             return
-        self.state.font_name = name_of(operands[0])
-        self.state.font = self.fonts.get(self.state.font_name)
+        self.state.font_name = operands[0].unparse()
+        self.state.font = self.font_of(operands[0])
         self.state.size = real(operands[1])
 
     def _set_matrix(self, operands: list[object]) -> None:

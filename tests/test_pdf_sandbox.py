@@ -1,0 +1,186 @@
+"""Templates made to hurt: each is compiled or refused by a child process within its bounds."""
+
+import io
+import json
+import zlib
+from datetime import UTC, datetime
+
+import pytest
+
+from fileservice.pdf import child
+from fileservice.pdf.errors import (
+    Damaged,
+    NoPlaceholders,
+    NotPdf,
+    NoUnicode,
+    OverLimits,
+    TemplateError,
+)
+from fileservice.pdf.filling import CompiledTemplate
+from fileservice.pdf.fonts import shipped_fonts
+from fileservice.pdf.plans import FORMAT, Plan
+from fileservice.pdf.sandbox import compile_apart
+from tests.pdfs import HELVETICA, checked, page_of, pdf_of, shipped_template, stream_of, text_of
+
+NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
+TJ = b"BT /F1 24 Tf 100 700 Td (Issued %timestamp%) Tj ET"
+
+
+def program_of(content: bytes, entries: bytes) -> bytes:
+    return page_of(TJ).replace(stream_of(TJ), stream_of(content, entries))
+
+
+def deflated(size: int) -> bytes:
+    """Return zeros that Flate has packed a thousandfold."""
+    packer = zlib.compressobj(9)
+    pieces = [packer.compress(bytes(1 << 20)) for _ in range(size >> 20)]
+    return b"".join([*pieces, packer.flush()])
+
+
+def to_unicode_bomb() -> bytes:
+    rows = b"".join(b"<0000><ffff><%04x>\n" % (row % 0x8000) for row in range(5000))
+    return page_of(
+        TJ,
+        font=HELVETICA.replace(b"/Encoding", b"/ToUnicode 6 0 R/Encoding"),
+        more=[stream_of(b"5000 beginbfrange\n%bendbfrange" % rows)],
+    )
+
+
+def composite(descendant: bytes) -> bytes:
+    font = b"<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/Identity-H/DescendantFonts[%b]>>"
+    return page_of(TJ, font=font % descendant)
+
+
+def nested(depth: int) -> bytes:
+    return page_of(TJ, more=[b"[" * depth + b"]" * depth])
+
+
+REFUSED = {
+    "flate": (program_of(deflated(256 << 20), b"/Filter/FlateDecode"), TemplateError),
+    "flate twice": (
+        program_of(zlib.compress(deflated(1 << 30), 9), b"/Filter[/FlateDecode/FlateDecode]"),
+        TemplateError,
+    ),
+    "operators": (page_of(b"q\n" * 1_000_000 + TJ), OverLimits),
+    "a loop of pages": (
+        pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R]/Count 1>>"]),
+        TemplateError,
+    ),
+    "html": (b"<html><body>404</body></html>", NotPdf),
+    "nothing": (b"", NotPdf),
+    "half a file": (page_of(TJ)[:300], TemplateError),
+    "codes without text": (to_unicode_bomb(), NoPlaceholders),
+    "widths without end": (composite(b"<</W[0 999999999 500]>>"), NoUnicode),
+    "no descendant": (composite(b"null"), NoUnicode),
+    "descendants that are none": (composite(b"7"), NoUnicode),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_bomb_is_refused(name: str) -> None:
+    template, kind = REFUSED[name]
+
+    with pytest.raises(kind):
+        await compile_apart(template)
+
+
+FILLED = {
+    "junk before the header": b"junk\n" + page_of(TJ),
+    "a start that is far": page_of(TJ).replace(b"startxref\n", b"startxref\n99999"),
+    "a size that lies": page_of(TJ).replace(b"/Size 6", b"/Size 2000000000"),
+    "a count that lies": page_of(TJ).replace(b"/Count 1", b"/Count 3000000"),
+    "a length of itself": page_of(TJ).replace(b"/Length %d" % len(TJ), b"/Length 4 0 R"),
+    "no room": page_of(b"BT /F1 0 Tf (%a%) Tj ET " + TJ),
+    "nesting": nested(90),
+    "fonts that are none": page_of(TJ).replace(b"/F1 5 0 R", b"/F0 null/F2 7/F1 5 0 R"),
+    "names in no encoding": page_of(TJ + b" /\xb7\xc2\xcb\xce gs").replace(
+        b"/F1 5 0 R", b"/F1 5 0 R/\xb7\xc2\xcb\xce 5 0 R"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILLED)
+async def test_what_is_only_odd_is_filled(name: str) -> None:
+    plan = await compile_apart(FILLED[name])
+
+    certificate = CompiledTemplate(plan, shipped_fonts()).fill({}, issued_at=NOW)
+
+    assert "Issued 2026-11-21T08:30:05+00:00" in text_of(checked(certificate), complaints=True)
+
+
+# Each reader makes something else of these; what we add must be right all the same.
+KEPT = {
+    "exponents": page_of(b"1e99 w " + TJ),
+    "wrong operands": page_of(
+        b"(x) w /F1 Tf 7 Td 7 8 9 Tm (a) cm Tr (x) Tr TD Tc Tj [] TJ [null] TJ " + TJ
+    ),
+    "far away": page_of(b"BT /F1 9 Tf 1e9 99999999999 Td (x) Tj ET " + TJ),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+async def test_what_is_wrong_in_a_page_stays_as_it_was(name: str) -> None:
+    plan = await compile_apart(KEPT[name])
+
+    checked(CompiledTemplate(plan, shipped_fonts()).fill({}, issued_at=NOW))
+
+    assert len(plan.slots) == 1
+
+
+async def test_deep_nesting_ends_nothing_but_the_template() -> None:
+    with pytest.raises(TemplateError):
+        await compile_apart(nested(100_000).replace(b"/F1 5 0 R", b"/F1 6 0 R"))
+
+
+async def test_a_compiled_template_is_the_same_from_a_pipe() -> None:
+    plan = await compile_apart(shipped_template())
+
+    assert Plan.from_bytes(plan.to_bytes()) == plan
+    assert "2026" in text_of(CompiledTemplate(plan, shipped_fonts()).fill({}, issued_at=NOW))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"",
+        b"something else",
+        FORMAT,
+        FORMAT + b"x\n{}",
+        FORMAT + b"2\n{}",
+        FORMAT + b"2\n[]",
+        FORMAT + b"%d\n%b" % (len(b'{"digest": 1, "faces": 7}'), b'{"digest": 1, "faces": 7}'),
+    ],
+)
+def test_a_form_that_is_not_whole_is_refused(form: bytes) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        Plan.from_bytes(form)
+
+
+def test_a_form_that_is_cut_is_refused() -> None:
+    form = bytearray(FORMAT)
+    head = json.dumps({"digest": "x"}).encode()
+    form += b"%d\n%b" % (len(head), head)
+
+    with pytest.raises(KeyError):
+        Plan.from_bytes(bytes(form))
+
+
+@pytest.mark.parametrize(
+    ("template", "word"),
+    [
+        (b"<html>", b"not_pdf"),
+        (shipped_template(), b"compiled"),
+        (page_of(b""), b"no_placeholders"),
+    ],
+)
+def test_the_child_answers_with_a_word_first(template: bytes, word: bytes) -> None:
+    target = io.BytesIO()
+
+    child.answer(io.BytesIO(template), target)
+
+    assert target.getvalue().partition(b"\n")[0] == word
+
+
+async def test_a_template_that_is_damaged_beyond_repair_says_so() -> None:
+    with pytest.raises(Damaged, match="cannot be read"):
+        await compile_apart(b"%PDF-1.7\n" + bytes(1000))
