@@ -2,8 +2,9 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 from django.core.handlers.asgi import ASGIRequest
@@ -95,20 +96,28 @@ def etag_of(file: StoredFile) -> str:
 def headers_of(request: ASGIRequest, file: StoredFile) -> dict[str, str]:
     """Return the fields of a 200; what makes content harmless, every answer gets by middleware."""
     inline = request.GET.get("inline") == "1" and may_show(file.media_type, file.name)
+    headers = dict(fields_of(file, inline=inline))
+    if weigh_sha256(request.META.get("HTTP_WANT_REPR_DIGEST", "")) == 0:
+        del headers["Repr-Digest"]
+    return headers
+
+
+@lru_cache(maxsize=1024)
+def fields_of(file: StoredFile, *, inline: bool) -> Mapping[str, str]:
+    """Return what the answers about a file, which never changes, have in common; 1 KB of memory."""
     charset = "; charset=utf-8" if inline and file.media_type == "text/plain" else ""
-    headers = {
+    fields = {
         "Content-Type": f"{file.media_type}{charset}",
         "Content-Disposition": format_attachment(file.name, inline=inline),
         "ETag": etag_of(file),
         "Last-Modified": http_date(file.created_at.timestamp()),
         "Accept-Ranges": "bytes",
         "Cache-Control": CACHE_CONTROL,
+        "Repr-Digest": format_sha256(file.sha256),
     }
     if inline and file.media_type.startswith(("audio/", "video/")):
-        headers["Content-Security-Policy"] = MEDIA_POLICY
-    if weigh_sha256(request.META.get("HTTP_WANT_REPR_DIGEST", "")) != 0:
-        headers["Repr-Digest"] = format_sha256(file.sha256)
-    return headers
+        fields["Content-Security-Policy"] = MEDIA_POLICY
+    return fields
 
 
 def not_modified(storage: Storage, file: StoredFile, headers: dict[str, str]) -> ContentResponse:
