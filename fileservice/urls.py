@@ -1,7 +1,8 @@
 """Every route, in two lists; `asgi` sends a request to the lane its path belongs to."""
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path, re_path
 
 from fileservice.http import certificates, health, managing, pages, uploading
 
@@ -23,7 +24,8 @@ native = [
 STANDARD_PREFIXES = ("/admin/", "/accounts/", "/static/")
 standard = [
     path("admin/", admin.site.urls),
-    path("accounts/", include("django.contrib.auth.urls")),
+    path("accounts/login/", LoginView.as_view(), name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
 ]
 
 urlpatterns = native + standard
