@@ -170,6 +170,8 @@ def _kept_secret(path: Path, make: Callable[[], str]) -> str:
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode has to be right from the first byte
             file.write(make())
+            file.flush()
+            os.fsync(file.fileno())  # an empty key after a cut of the power would stop the start
         try:
             os.link(draft, path)  # fails where another process came first; never half a key
         except FileExistsError:
