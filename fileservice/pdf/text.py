@@ -220,14 +220,20 @@ class TextReader:
             self._next_line([])
         if self.state.font is None or not operands:
             return
-        shown = operands[-1]
-        pieces = list(shown) if operator == "TJ" and isinstance(shown, Array) else [shown]
-        glyphs, advance = _set_glyphs(pieces, self.state, self.state.font)
+        glyphs, advance = _set_glyphs(_pieces(operator, operands), self.state, self.state.font)
         show = Show(
             at, operator, glyphs, advance, self.matrix, self.line_matrix, replace(self.state)
         )
         self.matrix = self.matrix.moved(advance)
         self.shows.append(show)
+
+
+def _pieces(operator: str, operands: list[object]) -> list[object]:
+    """Return the strings that an operator shows, and between them the numbers that move the pen."""
+    shown = operands[-1]
+    if operator == "TJ":
+        return list(shown) if isinstance(shown, Array) else []
+    return [shown] if isinstance(shown, String) else []
 
 
 def _set_glyphs(

@@ -1,0 +1,280 @@
+"""What a template's fonts, numbers and programs say, down to what is broken in them."""
+
+import io
+import math
+from datetime import UTC, datetime
+from typing import cast
+
+import pikepdf
+import pytest
+from pikepdf import Dictionary, Name, Object
+
+from fileservice.errors import BadValue
+from fileservice.pdf.cmaps import MAX_MAPPINGS, read_to_unicode
+from fileservice.pdf.compiling import compile_template
+from fileservice.pdf.encodings import character_of, standard_width
+from fileservice.pdf.errors import Damaged
+from fileservice.pdf.fonts import shipped_fonts
+from fileservice.pdf.geometry import IDENTITY, Matrix, number
+from fileservice.pdf.lines import read_lines
+from fileservice.pdf.subsets import Subset
+from fileservice.pdf.templatefonts import TemplateFont, name_of, read_font
+from fileservice.pdf.text import Show, parse_program, read_text
+from fileservice.pdf.values import clean_value
+from tests.pdfs import checked, page_of, text_of
+
+NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("program", "texts"),
+    [
+        (b"", {}),
+        (b"beginbfchar <41> <0061> endbfchar", {0x41: "a"}),
+        (b"beginbfchar <41><00660069> <4 2> <D83D DE00> endbfchar", {0x41: "fi", 0x42: "😀"}),
+        (b"beginbfrange <41> <43> <0061> endbfrange", {0x41: "a", 0x42: "b", 0x43: "c"}),
+        (b"beginbfrange <41> <43> [<0061> <00780079>] endbfrange", {0x41: "a", 0x42: "xy"}),
+        (b"beginbfrange <43> <41> <0061> endbfrange", {}),
+        (b"beginbfrange <41> <42> <> endbfrange", {}),
+        (b"beginbfrange <41> <ffff> <DBFFDFFF> endbfrange", {0x41: "\U0010ffff"}),
+        (b"beginbfchar <41> <6> endbfchar beginbfchar <42>", {0x41: "\u6000"}),
+        (b"beginbfchar < > <0061> endbfchar", {0: "a"}),
+    ],
+)
+def test_to_unicode_is_read(program: bytes, texts: dict[int, str]) -> None:
+    assert read_to_unicode(program) == texts
+
+
+def test_no_map_is_read_for_ever() -> None:
+    ranges = b"<0000> <ffffffff> <0061>\n" * 5000
+
+    assert len(read_to_unicode(b"beginbfrange %b endbfrange" % ranges)) <= MAX_MAPPINGS
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("percent", "%"),
+        ("Aacute", "Á"),
+        ("f_i", "fi"),
+        ("a.sc", "a"),
+        ("uni00410042", "AB"),
+        ("u1F600", "😀"),
+        ("uniD800", ""),
+        ("u110000", ""),
+        ("uni004", ""),
+        ("g17", ""),
+        ("", ""),
+    ],
+)
+def test_a_glyphs_name_says_what_it_draws(name: str, text: str) -> None:
+    assert character_of(name) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "character", "width"),
+    [
+        ("Helvetica", "A", 667),
+        ("ABCDEF+Arial-BoldMT", "A", 722),
+        ("Times-Roman", "A", 722),
+        ("TimesNewRomanPS-BoldItalicMT", "A", 667),
+        ("Times-Italic", "A", 611),
+        ("Courier-Bold", "A", 600),
+        ("Comic", "A", 0),
+        ("Helvetica", "名", 0),
+    ],
+)
+def test_the_standard_fonts_have_their_widths(name: str, character: str, width: float) -> None:
+    assert standard_width(name, character) == width
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, b"0"),
+        (-0.000001, b"0"),
+        (1, b"1"),
+        (100, b"100"),
+        (-1.5, b"-1.5"),
+        (1 / 3, b"0.33333"),
+        (1e-9, b"0"),
+        (123456.789, b"123456.789"),
+    ],
+)
+def test_a_number_is_written_as_pdf_knows_it(value: float, text: bytes) -> None:
+    assert number(value) == text
+
+
+def test_a_matrix_and_its_inverse_lead_back() -> None:
+    matrix = Matrix(2, 1, -1, 3, 50, 60)
+
+    assert matrix.inverse().apply(*matrix.apply(7, 8)) == pytest.approx((7, 8))
+    assert matrix.then(matrix.inverse()) == pytest.approx(IDENTITY)
+    assert matrix.x_scale == pytest.approx(math.sqrt(5))
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        Matrix(0, 0, 0, 0, 0, 0),
+        Matrix(1, 1, 1, 1, 0, 0),
+        Matrix(1, 0, 0, 1, 1e7, 0),
+        Matrix(math.inf, 0, 0, 1, 0, 0),
+        Matrix(1, 0, 0, math.nan, 0, 0),
+    ],
+)
+def test_a_matrix_that_leads_nowhere_is_known(matrix: Matrix) -> None:
+    assert not matrix.is_sane
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("Ada Lovelace", "Ada Lovelace"),
+        ("A\u0308", "Ä"),
+        ("a\u202eb\u2066c\u200fd", "abcd"),
+        ("two\r\nlines\tand \u2028more", "two lines and  more"),
+        ("x" * 500, "x" * 500),
+    ],
+)
+def test_a_value_is_made_the_same_however_it_was_typed(raw: str, text: str) -> None:
+    assert clean_value("name", raw) == text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *("\0", "a\x07", "\x7f", "\x85", "\ud800", "\uffff", "\ue000", "\u0378", "x" * 501),
+        *("שלום", "محمد", "नमस्ते", "สวัสดี", "\ufb2a", "\U0001e900"),
+    ],
+)
+def test_a_value_that_is_no_text_or_would_be_drawn_wrong_is_refused(raw: str) -> None:
+    with pytest.raises(BadValue, match="'name'"):
+        clean_value("name", raw)
+
+
+def font_of(source: bytes) -> TemplateFont:
+    return read_font(cast("Dictionary", Object.parse(source)))
+
+
+@pytest.mark.parametrize(
+    ("source", "readable"),
+    [
+        (b"<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[<<>>]>>", True),
+        (b"<</Subtype/Type0/Encoding/Identity-H/DescendantFonts 7>>", False),
+        (b"<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[]>>", False),
+        (b"<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[null]>>", False),
+        (b"<</Subtype/Type0/Encoding<<>>/DescendantFonts[<<>>]>>", False),
+        (b"<</Subtype/Type0/Encoding/90ms-RKSJ-H/DescendantFonts[<<>>]>>", False),
+        (b"<<>>", True),
+        (b"<</BaseFont/\xb7\xc2/Encoding/\xb7\xc2>>", True),
+        (b"<</Encoding<</Differences 7>>/Widths[(x) null]/FirstChar(x)/FontMatrix[]>>", True),
+    ],
+)
+def test_a_font_that_is_not_as_it_should_be_is_read_as_far_as_it_goes(
+    source: bytes, readable: bool
+) -> None:
+    assert font_of(source).is_readable is readable
+
+
+def test_widths_of_composite_fonts_are_listed_or_ranged() -> None:
+    font = font_of(
+        b"<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[<</DW 7"
+        b"/W[1[10 20] 5 6 30 8 999999999 40 -1 5 50 9]>>]>>"
+    )
+
+    assert [font.widths.get(code) for code in (1, 2, 5, 6, 8, 0xFFFF)] == [10, 20, 30, 30, 40, 40]
+    assert max(font.widths) == 0xFFFF
+    assert font.other_width == 7
+
+
+def test_only_names_in_utf_8_are_names() -> None:
+    assert name_of(Name("/F1")) == "/F1"
+    assert name_of(7) == ""
+    assert name_of(Object.parse(b"/\xb7\xc2")) == ""
+
+
+def shows_of(program: bytes) -> list[Show]:
+    with pikepdf.new() as pdf:
+        instructions = parse_program(pdf.make_stream(program), program)
+        return read_text(instructions, lambda _: TemplateFont("X", other_width=500))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"1 cm", b"(a) Td", b"1 TD", b"Tf", b"7 7 Tf", b"Tm", b"Tc", b"1 2 Tw", b"Tr", b"Q",
+        b"q", b"TJ", b"Tj", b"7 Tj", b"(x) null TJ", b"sc", b"/P gs", b"1 2 3", b"EMC",
+        b"BI /W 1 /H 1 /BPC 8 /CS /G ID x EI",
+    ],
+)  # fmt: skip
+def test_an_operator_that_is_not_as_it_should_be_changes_nothing(odd: bytes) -> None:
+    program = b"BT /F1 10 Tf 1 0 0 1 50 60 Tm %b (ab) Tj ET"
+
+    show = shows_of(program % odd)[-1]
+
+    assert show.placed == Matrix(1, 0, 0, 1, 50, 60)
+    assert show.advance == 10
+    assert (show.state.size, show.state.mode, show.state.leading) == (10, 0, 0)
+
+
+def test_what_a_state_was_comes_back() -> None:
+    first, second = shows_of(b"/F1 10 Tf q 2 Tr 7 Ts 2 0 0 2 0 0 cm (a) Tj Q BT (b) Tj ET")
+
+    assert (first.state.mode, first.state.rise, first.placed.a) == (2, 7, 2)
+    assert (second.state.mode, second.state.rise, second.placed.a) == (0, 0, 1)
+
+
+def test_text_without_a_font_is_not_shown() -> None:
+    assert shows_of(b"BT (a) Tj ET") == []
+
+
+@pytest.mark.parametrize(
+    ("program", "texts"),
+    [
+        (b"(a) Tj (b) Tj", ["ab"]),
+        (b"(a) Tj 5 0 Td (b) Tj", ["ab"]),
+        (b"(a) Tj 8 0 Td (b) Tj", ["a b"]),
+        (b"(a) Tj 30 0 Td (b) Tj", ["a", "b"]),
+        (b"(a) Tj 5 3 Td (b) Tj", ["a", "b"]),
+        (b"(a) Tj 0 1 -1 0 5 0 Tm (b) Tj", ["a", "b"]),
+        (b"(a) Tj -1 0 0 1 5 0 Tm (b) Tj", ["a", "b"]),
+        (b"(a) Tj 0 Tz (b) Tj 100 Tz 0 0 0 0 0 0 Tm (c) Tj () Tj", ["a"]),
+    ],
+)
+def test_what_stands_on_one_baseline_is_one_line(program: bytes, texts: list[str]) -> None:
+    font = TemplateFont("X", texts={code: chr(code) for code in range(128)}, other_width=500)
+    source = b"BT /F1 10 Tf " + program + b" ET"
+    with pikepdf.new() as pdf:
+        shows = read_text(parse_program(pdf.make_stream(source), source), lambda _: font)
+
+    assert [line.text for line in read_lines(shows, IDENTITY)] == texts
+
+
+def test_a_line_may_go_on_by_next_line_operators() -> None:
+    template = compile_template(
+        page_of(b"BT /F1 12 Tf 60 700 Td (%na) Tj 0 TL 25 0 Td (me%) ' 1 1 (!) \" (?) Tj ET"),
+        shipped_fonts(),
+    )
+
+    text = text_of(checked(template.fill({"name": "Ada"}, issued_at=NOW)))
+
+    assert "Ada" in text
+    assert "?" in text
+
+
+def test_a_stream_that_cannot_be_decoded_is_damage() -> None:
+    with pikepdf.open(io.BytesIO(page_of(b"x"))) as pdf:
+        pdf.pages[0].obj.Contents = pdf.make_stream(b"\xff\xfe" * 9, Filter=Name.FlateDecode)
+        with pytest.raises(Damaged):
+            parse_program(pdf.pages[0], b"")
+
+
+def test_marks_without_a_letter_of_their_own_are_placed() -> None:
+    face = shipped_fonts().faces["NotoSans-Regular"]
+    glyphs = face.set_text("x\u0302y")
+
+    drawn = Subset(face, [glyph.sign for glyph in glyphs]).encode(glyphs, 10)
+
+    assert "".join(glyph.sign[1] for glyph in glyphs) == "x\u0302y"
+    assert b"<" in drawn
