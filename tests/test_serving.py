@@ -25,7 +25,7 @@ from tests.conftest import (
 
 def walk(server: Server) -> None:
     """Go the main road: a file in, out, away; a certificate."""
-    content = os.urandom(200_000)
+    content = os.urandom(600_000)  # large enough for a server that sends files by itself
     put = server.ask("PUT", "/files/a.bin", content, {"Accept": "application/json"})
     [file] = put.json["files"]
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from fileservice.storage import Storage
 from fileservice.storage.local import ALL_BLOCKS, LARGEST_BLOCK, SMALLEST_BLOCK, LocalStorage
 
+MEMORY = Path("/dev/shm")  # tmpfs: its reads cannot be told not to wait
 ID = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -81,6 +83,28 @@ async def test_what_is_in_the_page_cache_is_there_at_once(storage: LocalStorage)
     await storage.fetch(ID, 0, 5)
 
     assert storage.peek(ID, 0, 5) == b"hello"
+
+
+async def test_a_file_system_that_cannot_peek_is_read_by_a_thread() -> None:
+    if not MEMORY.is_dir():
+        pytest.skip(f"there is no {MEMORY}")
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root, ThreadPoolExecutor(1) as executor:
+        storage = LocalStorage(Path(root), executor)
+        storage.prepare()
+        await store(storage, ID, b"hello")
+
+        assert storage.peek(ID, 0, 5) in (None, b"hello")
+        assert await storage.fetch(ID, 0, 5) == b"hello"
+
+
+async def test_readers_of_a_crowd_take_smaller_blocks(storage: LocalStorage) -> None:
+    await store(storage, ID, b"a" * 1_000_000)
+    storage.readers = 1000
+
+    blocks = [len(block) async for block in storage.read(ID, 0, 1_000_000)]
+
+    assert max(blocks) == SMALLEST_BLOCK
+    assert sum(blocks) == 1_000_000
 
 
 async def test_a_blob_that_is_not_there_is_not_found(storage: LocalStorage) -> None:

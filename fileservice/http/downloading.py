@@ -56,12 +56,12 @@ async def download(request: ASGIRequest, id: str, name: str = "") -> HttpRespons
     resources = resources_of(request)
     file = resources.ledger.find(id)
     if file is None:
-        raise NotFound("There is no such file.")
+        raise absent()
     asked = asked_by(request)
     decision = decide(asked, Version(etag_of(file), file.created_at), file.size)
     headers = headers_of(request, file)
     if decision.status == HTTPStatus.NOT_MODIFIED:
-        return not_modified(resources.storage, file, headers)
+        return not_modified(headers)
     if decision.status == HTTPStatus.PARTIAL_CONTENT:
         reply = partial(asked, file, decision.spans, headers)
     else:
@@ -69,7 +69,17 @@ async def download(request: ASGIRequest, id: str, name: str = "") -> HttpRespons
     headers["Content-Length"] = str(size_of(reply.pieces))
     if asked.method == "HEAD":
         return HttpResponse(headers=headers)
-    return await respond(request, resources.storage, file, reply)
+    try:
+        return await respond(request, resources.storage, file, reply)
+    except FileNotFoundError:
+        if resources.ledger.find(id) is None:  # deleted since it was looked up
+            raise absent() from None
+        raise
+
+
+def absent() -> NotFound:
+    """Return the answer for what never was and for what was deleted; they are the same."""
+    return NotFound("There is no such file.")
 
 
 def asked_by(request: ASGIRequest) -> Asked:
@@ -120,11 +130,10 @@ def fields_of(file: StoredFile, *, inline: bool) -> Mapping[str, str]:
     return fields
 
 
-def not_modified(storage: Storage, file: StoredFile, headers: dict[str, str]) -> ContentResponse:
+def not_modified(headers: dict[str, str]) -> HttpResponse:
     """Answer 304 with what RFC 9110 15.4.5 wants of `headers`, and nothing about a content."""
     kept = {name: value for name, value in headers.items() if name in IN_304}
-    # Not an HttpResponse, which is sent with the length of its content: 8.6 forbids it here.
-    response = ContentResponse(read(storage, file.id, ()), status=304, headers=kept)
+    response = HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=kept)
     del response["Content-Type"]
     return response
 

@@ -14,6 +14,7 @@ from django.core.handlers.asgi import ASGIRequest
 import fileservice
 from fileservice.certificates import Templates
 from fileservice.fetch.session import SharedSession
+from fileservice.http.accesslog import AccessLog
 from fileservice.http.body import Pace
 from fileservice.http.messages import Receive, Scope, Send
 from fileservice.ledger import Ledger
@@ -46,6 +47,7 @@ class Resources:
     ledger: Ledger
     templates: Templates
     session: SharedSession
+    access_log: AccessLog
 
     @property
     def pace(self) -> Pace:
@@ -81,7 +83,9 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         session = SharedSession()
         session.get()
         stack.push_async_callback(session.close)
-        yield Resources(options, storage, ledger, templates, session)
+        access_log = AccessLog()
+        stack.callback(access_log.flush)
+        yield Resources(options, storage, ledger, templates, session, access_log)
 
 
 def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:

@@ -7,8 +7,8 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
-from fileservice.errors import NotFound
 from fileservice.http.answers import document, methods, page, shape_of, text
+from fileservice.http.downloading import absent
 from fileservice.http.lifespan import Resources, resources_of
 from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import browser_of, check_origin, form_token
@@ -88,8 +88,3 @@ def kept(resources: Resources, key: str) -> StoredFile:
     if stored is None:
         raise absent()
     return stored
-
-
-def absent() -> NotFound:
-    """Return the answer for what never was and for what was deleted; they are the same."""
-    return NotFound("There is no such file.")

@@ -1,7 +1,6 @@
 """What surrounds every view of the native lane; asynchronous functions, no thread."""
 
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 
@@ -14,22 +13,14 @@ from django.http.response import HttpResponseBase
 from fileservice.errors import BadRequest, FileserviceError, NotFound
 from fileservice.http.answers import problem
 from fileservice.http.body import ClientGone
+from fileservice.http.lifespan import resources_of
 from fileservice.http.requests import NativeRequest
 
 Respond = Callable[[NativeRequest], Awaitable[HttpResponseBase]]
 
-access_log = logging.getLogger("fileservice.access")
 error_log = logging.getLogger("fileservice.error")
 
 PROBES = frozenset(("/livez", "/readyz"))
-SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
-}
 
 
 def log_access(respond: Respond) -> Respond:
@@ -42,22 +33,18 @@ def log_access(respond: Respond) -> Respond:
 
     async def logged(request: NativeRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        name = secrets.token_hex(8)
+        log = resources_of(request).access_log
+        name = log.new_name()
+        status: int | str = "gone"
         try:
             response = await respond(request)
-        except ClientGone:
-            access_log.info("%s %s gone %s", request.method, path_of(request), name)
-            raise
-        response.headers["X-Request-ID"] = name
-        if access_log.isEnabledFor(logging.INFO):
-            access_log.info(
-                '%s "%s %s" %d %.1fms %s',
-                request.META.get("REMOTE_ADDR", "-"),
-                request.method,
-                path_of(request),
-                response.status_code,
-                (time.perf_counter() - began) * 1000,
-                name,
+            response.headers["X-Request-ID"] = name
+            status = response.status_code
+        finally:
+            milliseconds = (time.perf_counter() - began) * 1000
+            log.add(
+                f'{request.META.get("REMOTE_ADDR", "-")} "{request.method} {path_of(request)}"'
+                f" {status} {milliseconds:.1f}ms {name}"
             )
         return response
 
@@ -68,18 +55,6 @@ def path_of(request: ASGIRequest) -> str:
     """Return the path as sent; what a server decoded is quoted, so that no log line is forged."""
     raw = request.scope.get("raw_path")
     return raw.decode("ascii", "backslashreplace") if raw else repr(request.path)
-
-
-def secure_headers(respond: Respond) -> Respond:
-    """Give every answer the safe headers it did not choose itself."""
-
-    async def secured(request: NativeRequest) -> HttpResponseBase:
-        response = await respond(request)
-        for name, value in SAFE_HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
-
-    return secured
 
 
 def answer_errors(respond: Respond) -> Respond:
@@ -124,4 +99,4 @@ def check_host(respond: Respond) -> Respond:
     return checked
 
 
-NATIVE_MIDDLEWARE = (log_access, secure_headers, answer_errors, check_host)
+NATIVE_MIDDLEWARE = (log_access, answer_errors, check_host)

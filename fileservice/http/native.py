@@ -62,7 +62,7 @@ class NativeLane(ASGIHandler):
     ) -> None:
         """Send a response that is wholly in memory; of the answer to a HEAD, no content."""
         content = cast("HttpResponse", response).content
-        if response.status_code != HTTPStatus.NO_CONTENT:
+        if response.status_code not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
             response.headers.setdefault("Content-Length", str(len(content)))
         await send(start_message(response))
         await send({"type": "http.response.body", "body": b"" if head else content})
