@@ -1,9 +1,11 @@
 """Templates: every spelling of a placeholder is found, and what cannot be filled says why."""
 
 import io
+import subprocess
 import zlib
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import pikepdf
@@ -25,6 +27,7 @@ from fileservice.pdf.errors import (
 )
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, shipped_fonts
+from tests.conftest import need_program
 from tests.pdfs import HELVETICA, checked, page_of, pdf_of, stream_of, text_of, words_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
@@ -298,6 +301,38 @@ def test_a_type_3_font_has_units_of_its_own() -> None:
     (slot,) = compiled(page_of(b"BT /F1 10 Tf 60 700 Td <010203> Tj ET", font=font)).plan.slots
 
     assert slot.width == pytest.approx(18)
+
+
+def test_a_ligature_is_the_letters_it_stands_for() -> None:
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Times-Roman/Encoding/MacRomanEncoding>>"
+    template = compiled(page_of(b"BT /F1 20 Tf 60 700 Td (%certi\xdecate%) Tj ET", font=font))
+
+    assert template.fields == {"certificate"}
+
+
+def test_a_page_printed_by_a_browser_is_filled(tmp_path: Path) -> None:
+    page, target = tmp_path / "page.html", tmp_path / "page.pdf"
+    page.write_text(
+        "<!doctype html><meta charset=utf-8><body style='font: 20px serif; text-align: center'>"
+        "<h1>Certificate</h1><p>for <b>%name%</b>, %office|the office%<p>on %timestamp%"
+    )
+    subprocess.run(
+        [
+            need_program("chromium"),
+            *("--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"),
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--print-to-pdf={target}",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+
+    text = text_of(filled(target.read_bytes(), name="Ada Lovelace"))
+
+    assert "for Ada Lovelace, the office" in text
+    assert f"on {STAMP}" in text
 
 
 @pytest.mark.parametrize(

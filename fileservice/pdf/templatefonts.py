@@ -13,6 +13,16 @@ UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 MAX_CODE = 0xFFFF
 # Those of ISO 32000-1 table 118 whose codes are two bytes and are the glyph numbers.
 IDENTITY_CMAPS = ("/Identity-H", "/Identity-V")
+# A placeholder is spelled in letters, also where the producer drew two of them as one.
+LIGATURES = {
+    "\ufb00": "ff",
+    "\ufb01": "fi",
+    "\ufb02": "fl",
+    "\ufb03": "ffi",
+    "\ufb04": "ffl",
+    "\ufb05": "st",
+    "\ufb06": "st",
+}
 
 
 @dataclass(slots=True)
@@ -57,6 +67,8 @@ def read_font(source: Dictionary) -> TemplateFont:
         _read_composite(font, source)
     else:
         _read_simple(font, source)
+    for code, text in font.texts.items():
+        font.texts[code] = LIGATURES.get(text, text)
     return font
 
 
