@@ -210,6 +210,79 @@ def test_several_pages_are_filled() -> None:
     assert text_of(filled(template)).count(STAMP) == 2
 
 
+def form_of(content: bytes, entries: bytes = b"/Resources<</Font<</F1 5 0 R>>>>") -> bytes:
+    return stream_of(content, b"/Type/XObject/Subtype/Form/BBox[0 0 600 800]%b" % entries)
+
+
+def drawn(*forms: bytes, program: bytes = b"q .5 0 0 .5 50 0 cm /X6 Do Q") -> bytes:
+    """Return a page on which the forms /X6, /X7, ... are drawn."""
+    listed = b"".join(b"/X%d %d 0 R" % (at, at) for at in range(6, 6 + len(forms)))
+    page = page_of(program, more=forms)
+    return page.replace(b"/Resources<<", b"/Resources<</XObject<<%b>>" % listed)
+
+
+def test_text_in_a_form_is_filled() -> None:
+    certificate = filled(drawn(form_of(TJ + b" BT /F1 20 Tf 9 9 Td (Rest) Tj ET")))
+
+    assert f"Issued {STAMP}" in text_of(certificate)
+    assert "Rest" in text_of(certificate)
+
+
+def test_text_in_a_form_within_a_form_is_filled() -> None:
+    outer = form_of(b"/X7 Do /X6 Do", b"/Resources<</XObject<</X7 7 0 R/X6 6 0 R>>>>")
+    inner = form_of(TJ, b"/Matrix[1 0 0 1 5 5]/Resources<</Font<</F1 5 0 R>>>>")
+
+    assert f"Issued {STAMP}" in text_of(filled(drawn(outer, inner)))
+
+
+def test_a_form_without_resources_has_the_pages() -> None:
+    assert f"Issued {STAMP}" in text_of(filled(drawn(form_of(TJ, b""))))
+
+
+def test_a_form_drawn_twice_is_filled_once_and_drawn_twice() -> None:
+    program = b"/X6 Do q 1 0 0 1 0 -100 cm /X6 Do Q"
+    template = drawn(form_of(TJ), program=program)
+
+    assert len(compiled(template).plan.slots) == 1
+    assert text_of(filled(template)).count(STAMP) == 2
+
+
+def test_what_is_drawn_but_not_there_is_passed_over() -> None:
+    template = drawn(b"null", b"7", program=b"/X6 Do /X7 Do /None Do Do 7 Do " + TJ)
+
+    assert len(compiled(template).plan.slots) == 1
+
+
+@pytest.mark.parametrize(("box", "room"), [(b"[0 0 400 800]", 260), (b"7", 435.5), (b"[1]", 435.5)])
+def test_a_value_stays_within_its_form(box: bytes, room: float) -> None:
+    form = form_of(TJ, b"/Matrix[2 0]").replace(b"[0 0 600 800]", box)
+
+    (slot,) = compiled(drawn(form, program=b"/X6 Do")).plan.slots
+
+    assert slot.room == pytest.approx(room)
+
+
+def test_a_form_is_seen_eight_deep() -> None:
+    forms = [
+        form_of(b"/X%d Do" % (at + 1), b"/Resources<</XObject<</X%d %d 0 R>>>>" % (at + 1, at + 1))
+        for at in range(6, 30)
+    ]
+
+    with pytest.raises(NoPlaceholders):
+        compiled(drawn(*forms, form_of(TJ)))
+
+
+def test_more_forms_than_are_taken_are_refused() -> None:
+    program = b" ".join(b"/X%d Do" % at for at in range(6, 300))
+
+    with pytest.raises(OverLimits, match="200 forms"):
+        compiled(drawn(*[form_of(b"q Q")] * 294, program=program))
+
+
+def test_a_crop_box_that_is_none_is_no_hindrance() -> None:
+    assert STAMP in text_of(filled(page_of(TJ, page=b"/CropBox 7")))
+
+
 def test_a_title_is_kept_and_other_information_is_ours() -> None:
     template = page_of(TJ, more=[b"<</Title(Caf\\351)/Author(Secret)/Producer(Old)>>"])
     template = template.replace(b"/Root 1 0 R", b"/Root 1 0 R/Info 6 0 R")

@@ -19,7 +19,7 @@ from fileservice.pdf.geometry import IDENTITY, Matrix, number
 from fileservice.pdf.lines import read_lines
 from fileservice.pdf.subsets import Subset
 from fileservice.pdf.templatefonts import TemplateFont, name_of, read_font
-from fileservice.pdf.text import Show, parse_program, read_text
+from fileservice.pdf.text import Show, TextReader, parse_program
 from fileservice.pdf.values import clean_value
 from tests.pdfs import checked, page_of, text_of
 
@@ -197,7 +197,9 @@ def test_only_names_in_utf_8_are_names() -> None:
 def shows_of(program: bytes) -> list[Show]:
     with pikepdf.new() as pdf:
         instructions = parse_program(pdf.make_stream(program), program)
-        return read_text(instructions, lambda _: TemplateFont("X", other_width=500))
+        reader = TextReader(lambda _: TemplateFont("X", other_width=500))
+        reader.read_all(instructions)
+        return reader.shows
 
 
 @pytest.mark.parametrize(
@@ -246,9 +248,10 @@ def test_what_stands_on_one_baseline_is_one_line(program: bytes, texts: list[str
     font = TemplateFont("X", texts={code: chr(code) for code in range(128)}, other_width=500)
     source = b"BT /F1 10 Tf " + program + b" ET"
     with pikepdf.new() as pdf:
-        shows = read_text(parse_program(pdf.make_stream(source), source), lambda _: font)
+        reader = TextReader(lambda _: font)
+        reader.read_all(parse_program(pdf.make_stream(source), source))
 
-    assert [line.text for line in read_lines(shows, IDENTITY)] == texts
+    assert [line.text for line in read_lines(reader.shows, IDENTITY)] == texts
 
 
 def test_a_line_may_go_on_by_next_line_operators() -> None:

@@ -2,16 +2,11 @@
 
 import hashlib
 import io
-import re
-from collections.abc import Mapping
-from copy import copy
-from dataclasses import dataclass, field
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Stream
+from pikepdf import Dictionary, Pdf
 from pikepdf.sanitize import Sanitizer
 
-from fileservice.pdf.drawing import make_slot, moved_pen
 from fileservice.pdf.errors import (
     Damaged,
     Encrypted,
@@ -23,17 +18,15 @@ from fileservice.pdf.errors import (
     TemplateError,
     Xfa,
 )
-from fileservice.pdf.fields import PLACEHOLDER, Box, find_fields, near_misses
+from fileservice.pdf.fields import PLACEHOLDER, near_misses
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import Face, FontSet, Sign
 from fileservice.pdf.freezing import freeze
-from fileservice.pdf.geometry import IDENTITY, Matrix
-from fileservice.pdf.lines import Line, read_lines
-from fileservice.pdf.plans import Fonts, Plan
-from fileservice.pdf.slots import Slot, Value
+from fileservice.pdf.pages import Draft, compile_page
+from fileservice.pdf.plans import Fonts, Plan, Program
+from fileservice.pdf.slots import Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
-from fileservice.pdf.templatefonts import UNREADABLE, TemplateFont, read_font, real
-from fileservice.pdf.text import FontOf, Instruction, parse_program, read_text
+from fileservice.pdf.templatefonts import UNREADABLE, real
 
 MAX_FILE_BYTES = 20 << 20
 MAX_PAGES = 20
@@ -56,63 +49,6 @@ ACTIVE_CONTENT = (
     .remove_web_capture()
     .remove_thumbnails()
 )
-COMMENT = re.compile(rb"%[^\r\n]*")
-
-
-@dataclass(slots=True)
-class Draft:
-    """
-    What is known of a template while its pages are read.
-
-    Attributes:
-        marker: the key that marks an object written anew for each certificate; no template has it.
-        faces: those that values are drawn with, in the order of their numbers.
-        marks: how many objects are marked.
-        slots: mark -> the slot whose program the object holds.
-        fonts: marks of the pages' dictionaries of fonts.
-        lines: all lines of all pages.
-        comments: what pages say in comments, where it is never drawn.
-    """
-
-    pdf: Pdf
-    marker: str
-    font_set: FontSet
-    faces: list[Face] = field(default_factory=list)
-    marks: int = 0
-    slots: dict[int, Slot] = field(default_factory=dict)
-    fonts: list[int] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-    comments: list[bytes] = field(default_factory=list)
-    read_fonts: dict[tuple[int, int], TemplateFont] = field(default_factory=dict)
-
-    def mark(self, dictionary: Dictionary) -> Object:
-        """Return `dictionary` as an object that each certificate writes anew, marked `marks`."""
-        self.marks += 1
-        dictionary[self.marker] = self.marks
-        return self.pdf.make_indirect(dictionary)
-
-    def face_of(self, font: TemplateFont) -> int:
-        """Return the number of the face that stands in for `font`."""
-        face = self.font_set.match(font.name, font.flags)
-        if face not in self.faces:
-            self.faces.append(face)
-        return self.faces.index(face)
-
-    def font_of(self, resources: Object) -> FontOf:
-        """Return how a page finds its fonts; each is read once however many pages share it."""
-        listed = resources.get("/Font")
-
-        def find(name: Name) -> TemplateFont | None:
-            source = listed.get(name) if isinstance(listed, Dictionary) else None
-            if not isinstance(source, Dictionary):
-                return None
-            if not source.is_indirect:
-                return read_font(source)
-            if source.objgen not in self.read_fonts:
-                self.read_fonts[source.objgen] = read_font(source)
-            return self.read_fonts[source.objgen]
-
-        return find
 
 
 def compile_template(content: bytes, font_set: FontSet) -> CompiledTemplate:
@@ -135,7 +71,7 @@ def plan_template(content: bytes, font_set: FontSet) -> Plan:
     title = _title(pdf)
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set)
     for page in pdf.pages:
-        _compile_page(draft, page)
+        compile_page(draft, page)
     if not draft.slots:
         raise _nothing_found(draft)
     if len(draft.slots) > MAX_SLOTS:
@@ -191,92 +127,6 @@ def _title(pdf: Pdf) -> str:
     return str(title) if isinstance(title, pikepdf.String) else ""
 
 
-def _compile_page(draft: Draft, page: Page) -> None:
-    if "/Contents" not in page.obj:
-        return
-    # One stream: what is counted, what is parsed and what is split are then the same bytes.
-    page.contents_coalesce()
-    if not isinstance(page.obj.get("/Contents"), Stream):
-        return
-    content = _decoded(page.obj.Contents)
-    draft.comments += COMMENT.findall(content)
-    program = parse_program(page, content)
-    resources = page.resources
-    shows = read_text(program, draft.font_of(resources))
-    box, view = _displayed(page)
-    lines = read_lines(shows, view)
-    draft.lines += lines
-    fields = find_fields(lines, box)
-    if not fields:
-        return
-    replaced: dict[int, Slot | bytes] = {}
-    for found in fields:
-        first, *others = found.line.shows
-        replaced[first.at] = make_slot(found, program, draft.face_of)
-        replaced.update({show.at: moved_pen(show) for show in others})
-    page.obj.Contents = Array(_split(draft, program, replaced))
-    page.obj.Resources = _with_fonts(draft, resources)
-
-
-def _decoded(stream: Object) -> bytes:
-    try:
-        return stream.read_bytes()
-    except pikepdf.PdfError as error:
-        raise Damaged(f"A page's program cannot be decoded: {error}") from error
-
-
-def _split(
-    draft: Draft, program: list[Instruction], replaced: Mapping[int, Slot | bytes]
-) -> list[Object]:
-    """Return the page's program as streams, between them an object for each slot."""
-    streams: list[Object] = []
-    run: list[bytes] = []
-    start = 0
-
-    def close(stop: int) -> None:
-        run.append(pikepdf.unparse_content_stream(program[start:stop]))
-        text = b"\n".join(filter(None, run))
-        run.clear()
-        if text:
-            streams.append(draft.pdf.make_stream(text + b"\n"))
-
-    for at in sorted(replaced):
-        piece = replaced[at]
-        if isinstance(piece, bytes):
-            run += [pikepdf.unparse_content_stream(program[start:at]), piece]
-        else:
-            close(at)
-            streams.append(draft.mark(Dictionary()))
-            draft.slots[draft.marks] = piece
-        start = at + 1
-    close(len(program))
-    return streams
-
-
-def _with_fonts(draft: Draft, resources: Object) -> Object:
-    """Return a copy of a page's resources whose fonts each certificate adds to."""
-    listed = resources.get("/Font")
-    own = copy(resources)
-    own.Font = draft.mark(copy(listed) if isinstance(listed, Dictionary) else Dictionary())
-    draft.fonts.append(draft.marks)
-    return own
-
-
-def _displayed(page: Page) -> tuple[Box, Matrix]:
-    """Return the page as it is shown, maybe turned, and the map from its own space to that."""
-    left, bottom, right, top = (float(value) for value in page.cropbox)
-    left, right = min(left, right), max(left, right)
-    bottom, top = min(bottom, top), max(bottom, top)
-    turns = int(real(page.obj.get("/Rotate"))) // 90 % 4
-    if turns == 0:
-        return Box(left, bottom, right, top), IDENTITY
-    if turns == 2:
-        return Box(-right, -top, -left, -bottom), Matrix(-1, 0, 0, -1, 0, 0)
-    if turns == 1:
-        return Box(bottom, -right, top, -left), Matrix(0, -1, 1, 0, 0, 0)
-    return Box(-top, left, -bottom, right), Matrix(0, 1, -1, 0, 0, 0)
-
-
 def _clean(pdf: Pdf) -> None:
     ACTIVE_CONTENT.apply(pdf)
     for key in STALE_ENTRIES:
@@ -293,7 +143,7 @@ def _nothing_found(draft: Draft) -> TemplateError:
         )
     hints = []
     if any(PLACEHOLDER.search(comment.decode("latin-1")) for comment in draft.comments):
-        hints.append("One stands in a comment of a page's program, which is never drawn.")
+        hints.append("One stands in a page's program but is never drawn: perhaps in a comment.")
     if misses := near_misses(draft.lines):
         hints.append(f"Near misses: {', '.join(misses[:5])}.")
     if "/AcroForm" in draft.pdf.Root:
@@ -328,13 +178,16 @@ def _frozen(draft: Draft, digest: str, title: str) -> Plan:
         number, body = frozen.marked[mark]
         fonts.append(Fonts(number, body.removesuffix(b">>") + references))
     frozen = frozen.with_objects(bodies)
-    slots = sorted(draft.slots)
+    programs = []
+    for mark, pieces in draft.programs.items():
+        number, body = frozen.marked[mark]
+        programs.append(Program(number, body.removeprefix(b"<<").removesuffix(b">>"), pieces))
     return Plan(
         digest=digest,
         faces=tuple(face.name for face in draft.faces),
         bases=tuple(tuple(base.signs) for base in bases),
-        slots=tuple(draft.slots[mark] for mark in slots),
-        slot_objects=tuple(frozen.marked[mark][0] for mark in slots),
+        slots=tuple(draft.slots),
+        programs=tuple(programs),
         fonts=tuple(fonts),
         info=frozen.marked[draft.marks][0],
         root=frozen.root,
@@ -350,7 +203,7 @@ def _base_signs(draft: Draft, number: int, face: Face) -> list[Sign]:
     """Return what comes with the template: Latin, or less if only the time or the number is set."""
     values = [
         part
-        for slot in draft.slots.values()
+        for slot in draft.slots
         for part in slot.parts
         if isinstance(part, Value) and part.face == number
     ]

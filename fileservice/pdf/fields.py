@@ -23,9 +23,9 @@ LEFT, CENTRE, RIGHT = 0.0, 0.5, 1.0
 # In points: what two lines' edges may differ by and still be meant to agree.
 SAME_EDGE = 1.5
 DIFFERENT_EDGE = 3.0
-# The margin that is kept free at the page's edges: what the template itself keeps at the left, but
-# no less than this many points, and no more than this part of the width.
-LEAST_MARGIN, GREATEST_MARGIN = 18.0, 0.1
+# The margin that is kept free at both sides: what the template itself keeps at the left, within
+# these parts of the width. On A4 that is 18 to 60 points.
+LEAST_MARGIN, GREATEST_MARGIN = 0.03, 0.1
 # Text render modes from 4 on add the glyphs to the clipping path (ISO 32000-1 9.3.6).
 FIRST_CLIPPING_MODE = 4
 
@@ -61,7 +61,7 @@ class Field:
 
 
 class Box(NamedTuple):
-    """The displayed page."""
+    """What of the displayed page can be drawn on."""
 
     left: float
     bottom: float
@@ -141,8 +141,9 @@ def _check(line: Line) -> None:
 
 
 def _margin(lines: Sequence[Line], box: Box) -> float:
+    width = box.right - box.left
     lefts = [line.left - box.left for line in lines if line.is_level and line.left > box.left]
-    return max(LEAST_MARGIN, min([GREATEST_MARGIN * (box.right - box.left), *lefts]))
+    return max(LEAST_MARGIN * width, min([GREATEST_MARGIN * width, *lefts]))
 
 
 def _align(line: Line, lines: Sequence[Line], box: Box) -> float:

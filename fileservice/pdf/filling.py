@@ -62,7 +62,9 @@ class CompiledTemplate:
         self.set_text = lru_cache(maxsize=CACHED_TEXTS)(self._set_text)
         self.encode = lru_cache(maxsize=CACHED_TEXTS)(self._encode)
         self.subset = lru_cache(maxsize=CACHED_SUBSETS)(self._subset)
-        self.numbers = sorted([*plan.slot_objects, *(f.number for f in plan.fonts), plan.info])
+        self.numbers = sorted(
+            [*(p.number for p in plan.programs), *(f.number for f in plan.fonts), plan.info]
+        )
         self.title = f"\ufeff{plan.title}".encode("utf-16-be").hex().encode()
 
     def fill(self, values: Mapping[str, str], *, issued_at: datetime) -> bytes:
@@ -76,9 +78,13 @@ class CompiledTemplate:
         texts = self._texts(values, stamp)
         extras = self._extras(texts)
         plan = self.plan
+        lines = [self._line(slot, texts, extras) for slot in plan.slots]
         bodies = {
-            number: stream(self._program(slot, texts, extras))
-            for number, slot in zip(plan.slot_objects, plan.slots, strict=True)
+            number: stream(
+                b"".join([lines[piece] if isinstance(piece, int) else piece for piece in pieces]),
+                entries,
+            )
+            for number, entries, pieces in plan.programs
         }
         bodies[plan.info] = self._info(issued_at)
         references = b"".join(
@@ -124,7 +130,7 @@ class CompiledTemplate:
                         signs[part.face] = signs.get(part.face, frozenset()) | setting.signs
         return {face: self.subset(face, signs[face]) for face in sorted(signs)}
 
-    def _program(self, slot: Slot, texts: Mapping[str, str], extras: Mapping[int, Subset]) -> bytes:
+    def _line(self, slot: Slot, texts: Mapping[str, str], extras: Mapping[int, Subset]) -> bytes:
         pieces: list[bytes] = []
         width = 0.0
         is_blank = True

@@ -26,6 +26,20 @@ class Fonts(NamedTuple):
     body: bytes
 
 
+class Program(NamedTuple):
+    """
+    The program of a page, or of a form drawn on it, as far as it changes: object `number`.
+
+    Attributes:
+        entries: what its dictionary has besides its length.
+        pieces: operators, and the numbers of slots.
+    """
+
+    number: int
+    entries: bytes
+    pieces: tuple[bytes | int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
@@ -36,7 +50,7 @@ class Plan:
         faces: names of the faces that values are drawn with.
         bases: for each face, the signs of the subset that is part of `static`.
         slots: the lines with placeholders.
-        slot_objects: the object number of each slot's program.
+        programs: what draws them.
         fonts: the pages' dictionaries of fonts, to be completed.
         info: the object number of the document's information.
         root: that of its catalog.
@@ -51,7 +65,7 @@ class Plan:
     faces: tuple[str, ...]
     bases: tuple[tuple[Sign, ...], ...]
     slots: tuple[Slot, ...]
-    slot_objects: tuple[int, ...]
+    programs: tuple[Program, ...]
     fonts: tuple[Fonts, ...]
     info: int
     root: int
@@ -69,7 +83,7 @@ class Plan:
                 "faces": self.faces,
                 "bases": self.bases,
                 "slots": [_slot_values(slot) for slot in self.slots],
-                "slot_objects": self.slot_objects,
+                "programs": [_program_values(program) for program in self.programs],
                 "fonts": [[fonts.number, _text(fonts.body)] for fonts in self.fonts],
                 "info": self.info,
                 "root": self.root,
@@ -101,7 +115,7 @@ class Plan:
                 tuple((int(glyph), str(text)) for glyph, text in base) for base in head["bases"]
             ),
             slots=tuple(map(_slot, head["slots"])),
-            slot_objects=tuple(map(int, head["slot_objects"])),
+            programs=tuple(map(_program, head["programs"])),
             fonts=tuple(Fonts(int(number), _bytes(body)) for number, body in head["fonts"]),
             info=int(head["info"]),
             root=int(head["root"]),
@@ -111,6 +125,20 @@ class Plan:
             xref=_bytes(head["xref"]),
             static=form[stop:],
         )
+
+
+def _program_values(program: Program) -> list[object]:
+    pieces = [_text(piece) if isinstance(piece, bytes) else piece for piece in program.pieces]
+    return [program.number, _text(program.entries), pieces]
+
+
+def _program(values: list[Any]) -> Program:
+    number, entries, pieces = values
+    return Program(
+        int(number),
+        _bytes(entries),
+        tuple(_bytes(piece) if isinstance(piece, str) else int(piece) for piece in pieces),
+    )
 
 
 def _slot_values(slot: Slot) -> list[object]:

@@ -117,20 +117,19 @@ def parse_program(owner: Object | pikepdf.Page, program: bytes) -> list[Instruct
     return instructions
 
 
-def read_text(instructions: Iterable[Instruction], font_of: FontOf) -> list[Show]:
-    """Return the operators that show text, in order."""
-    reader = TextReader(font_of)
-    for at, instruction in enumerate(instructions):
-        reader.read(at, instruction)
-    return reader.shows
-
-
 class TextReader:
-    """Follows the text state through a program; an operator with wrong operands changes nothing."""
+    """
+    Follows the text state through a program; an operator with wrong operands changes nothing.
+
+    Attributes:
+        shows: the operators that show text, in order.
+        drawn: the names of the XObjects that are drawn, with the matrix that holds there.
+    """
 
     def __init__(self, font_of: FontOf) -> None:
         self.font_of = font_of
         self.shows: list[Show] = []
+        self.drawn: list[tuple[Name, Matrix]] = []
         self.state = TextState()
         self.stack: list[TextState] = []
         self.matrix = self.line_matrix = IDENTITY
@@ -150,7 +149,13 @@ class TextReader:
             "Ts": lambda operands: self._set("rise", operands),
             "Tz": lambda operands: self._set("stretch", operands, unit=0.01),
             "Tr": self._set_mode,
+            "Do": self._draw,
         }
+
+    def read_all(self, program: Iterable[Instruction]) -> None:
+        """Take in `program`."""
+        for at, instruction in enumerate(program):
+            self.read(at, instruction)
 
     def read(self, at: int, instruction: Instruction) -> None:
         """Take in the instruction at the place `at`."""
@@ -176,6 +181,10 @@ class TextReader:
     def _concatenate(self, operands: list[object]) -> None:
         if matrix := _matrix(operands):
             self.state.ctm = matrix.then(self.state.ctm)
+
+    def _draw(self, operands: list[object]) -> None:
+        if len(operands) == 1 and isinstance(operands[0], Name):
+            self.drawn.append((operands[0], self.state.ctm))
 
     def _begin_text(self, _: list[object]) -> None:
         self.matrix = self.line_matrix = IDENTITY

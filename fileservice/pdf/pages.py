@@ -1,0 +1,282 @@
+"""Cuts the programs of pages, and of forms drawn on them, where placeholders stand."""
+
+import re
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pikepdf
+from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Stream
+
+from fileservice.pdf.drawing import make_slot, moved_pen
+from fileservice.pdf.errors import Damaged, OverLimits
+from fileservice.pdf.fields import Box, find_fields
+from fileservice.pdf.fonts import Face, FontSet
+from fileservice.pdf.geometry import IDENTITY, Matrix
+from fileservice.pdf.lines import Line, read_lines
+from fileservice.pdf.slots import Slot
+from fileservice.pdf.templatefonts import TemplateFont, read_font, real
+from fileservice.pdf.text import FontOf, Instruction, TextReader, parse_program
+
+COMMENT = re.compile(rb"%[^\r\n]*")
+MAX_DEPTH = 8  # of forms within forms
+MAX_FORMS = 200
+# What a stream's dictionary says of its bytes, which are ours then.
+STREAM_KEYS = ("/Length", "/Filter", "/DecodeParms")
+
+
+@dataclass(slots=True)
+class Draft:
+    """
+    What is known of a template while its pages are read.
+
+    Attributes:
+        marker: the key that marks an object written anew for each certificate; no template has it.
+        faces: those that values are drawn with, in the order of their numbers.
+        marks: how many objects are marked.
+        slots: all lines with placeholders.
+        programs: mark -> the program that each certificate writes: bytes, and numbers of slots.
+        fonts: marks of the dictionaries of fonts that each certificate adds to.
+        lines: all lines of all pages.
+        comments: what programs say in comments, where it is never drawn.
+        forms: what became of the forms that were seen: what to draw in their place.
+    """
+
+    pdf: Pdf
+    marker: str
+    font_set: FontSet
+    faces: list[Face] = field(default_factory=list)
+    marks: int = 0
+    slots: list[Slot] = field(default_factory=list)
+    programs: dict[int, tuple[bytes | int, ...]] = field(default_factory=dict)
+    fonts: list[int] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    comments: list[bytes] = field(default_factory=list)
+    forms: dict[tuple[int, int], Object] = field(default_factory=dict)
+    read_fonts: dict[tuple[int, int], TemplateFont] = field(default_factory=dict)
+
+    def mark(self, dictionary: Dictionary) -> Object:
+        """Return `dictionary` as an object that each certificate writes anew, marked `marks`."""
+        self.marks += 1
+        dictionary[self.marker] = self.marks
+        return self.pdf.make_indirect(dictionary)
+
+    def face_of(self, font: TemplateFont) -> int:
+        """Return the number of the face that stands in for `font`."""
+        face = self.font_set.match(font.name, font.flags)
+        if face not in self.faces:
+            self.faces.append(face)
+        return self.faces.index(face)
+
+    def font_of(self, resources: Dictionary) -> FontOf:
+        """Return how a program finds its fonts; each is read once however many share it."""
+        listed = resources.get("/Font")
+
+        def find(name: Name) -> TemplateFont | None:
+            source = listed.get(name) if isinstance(listed, Dictionary) else None
+            if not isinstance(source, Dictionary):
+                return None
+            if not source.is_indirect:
+                return read_font(source)
+            if source.objgen not in self.read_fonts:
+                self.read_fonts[source.objgen] = read_font(source)
+            return self.read_fonts[source.objgen]
+
+        return find
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """
+    What a program draws on.
+
+    Attributes:
+        owner: the page or the form whose program it is.
+        view: the map from its space to the displayed page.
+        box: what of that it can draw on.
+        depth: how many forms it is in.
+    """
+
+    owner: Page | Stream
+    content: bytes
+    resources: Dictionary
+    view: Matrix
+    box: Box
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """
+    A program with its slots.
+
+    Attributes:
+        pieces: what is drawn, bytes and numbers of slots; None when nothing of it changes.
+        resources: what it is drawn with.
+    """
+
+    pieces: tuple[bytes | int, ...] | None
+    resources: Dictionary
+
+
+def compile_page(draft: Draft, page: Page) -> None:
+    """
+    Put the page's slots into `draft`, and into the page what leaves room for them.
+
+    Raises:
+        TemplateError: the page cannot be read, or a placeholder on it cannot be filled.
+    """
+    if "/Contents" not in page.obj:
+        return
+    # One stream: what is counted, what is parsed and what is cut are then the same bytes.
+    page.contents_coalesce()
+    contents = page.obj.get("/Contents")
+    if not isinstance(contents, Stream):
+        return
+    box, view = _displayed(page)
+    # qpdf has mended resources and media boxes that are none.
+    cut = _cut(draft, Canvas(page, _decoded(contents), page.resources, view, box))
+    if cut.pieces:
+        page.obj.Contents = Array([_stream(draft, piece) for piece in cut.pieces])
+    page.obj.Resources = cut.resources
+
+
+def _stream(draft: Draft, piece: bytes | int) -> Object:
+    if isinstance(piece, bytes):
+        return draft.pdf.make_stream(piece)
+    mark = draft.mark(Dictionary())
+    draft.programs[draft.marks] = (piece,)
+    return mark
+
+
+def _decoded(stream: Stream) -> bytes:
+    try:
+        return stream.read_bytes()
+    except pikepdf.PdfError as error:
+        raise Damaged(f"A page's program cannot be decoded: {error}.") from error
+
+
+def _cut(draft: Draft, canvas: Canvas) -> Cut:
+    draft.comments += COMMENT.findall(canvas.content)
+    program = parse_program(canvas.owner, canvas.content)
+    reader = TextReader(draft.font_of(canvas.resources))
+    reader.read_all(program)
+    resources = _with_forms(draft, canvas, reader.drawn)
+    lines = read_lines(reader.shows, canvas.view)
+    draft.lines += lines
+    replaced: dict[int, bytes | int] = {}
+    for found in find_fields(lines, canvas.box):
+        first, *others = found.line.shows
+        replaced[first.at] = len(draft.slots)
+        draft.slots.append(make_slot(found, program, draft.face_of))
+        replaced.update({show.at: moved_pen(show) for show in others})
+    if not replaced:
+        return Cut(None, resources)
+    return Cut(_split(program, replaced), _with_fonts(draft, resources))
+
+
+def _split(
+    program: Sequence[Instruction], replaced: Mapping[int, bytes | int]
+) -> tuple[bytes | int, ...]:
+    """Return the program in pieces: operators as bytes, and slots by their numbers."""
+    pieces: list[bytes | int] = []
+    run: list[bytes] = []
+    for before, at in pairwise([-1, *sorted(replaced), len(program)]):
+        run.append(pikepdf.unparse_content_stream(program[before + 1 : at]))
+        piece = replaced.get(at)
+        if isinstance(piece, bytes):
+            run.append(piece)
+            continue
+        pieces.append(b"\n".join(filter(None, run)) + b"\n")
+        run.clear()
+        if piece is not None:
+            pieces.append(piece)
+    return tuple(pieces)
+
+
+def _with_fonts(draft: Draft, resources: Dictionary) -> Dictionary:
+    """Return `resources` with fonts that each certificate adds to."""
+    listed = resources.get("/Font")
+    own = copy(resources)
+    own.Font = draft.mark(copy(listed) if isinstance(listed, Dictionary) else Dictionary())
+    draft.fonts.append(draft.marks)
+    return own
+
+
+def _with_forms(draft: Draft, canvas: Canvas, drawn: Sequence[tuple[Name, Matrix]]) -> Dictionary:
+    """Return the canvas's resources with the forms that are `drawn` on it compiled."""
+    listed = canvas.resources.get("/XObject")
+    if not isinstance(listed, Dictionary) or canvas.depth == MAX_DEPTH:
+        return canvas.resources
+    forms = copy(listed)
+    for name, matrix in drawn:
+        form = forms.get(name)
+        if isinstance(form, Stream) and form.get("/Subtype") == Name.Form:
+            forms[name] = _compiled_form(draft, canvas, form, matrix)
+    own = copy(canvas.resources)
+    own.XObject = forms
+    return own
+
+
+def _compiled_form(draft: Draft, canvas: Canvas, form: Stream, matrix: Matrix) -> Object:
+    """Return what is drawn in the place of `form`: itself, unless it has placeholders."""
+    if form.objgen in draft.forms:
+        return draft.forms[form.objgen]
+    if len(draft.forms) == MAX_FORMS:
+        raise OverLimits(f"The template draws more than {MAX_FORMS} forms.")
+    # Seen from now on, also from within.
+    draft.forms[form.objgen] = form
+    values = form.get("/Matrix")
+    own = Matrix(*map(real, values)) if isinstance(values, Array) and len(values) == 6 else IDENTITY
+    resources = form.get("/Resources")
+    if not isinstance(resources, Dictionary):
+        resources = canvas.resources
+    view = own.then(matrix).then(canvas.view)
+    box = _clipped(canvas.box, form.get("/BBox"), view)
+    within = Canvas(form, _decoded(form), resources, view, box, canvas.depth + 1)
+    cut = _cut(draft, within)
+    if cut.pieces is None:
+        form.Resources = cut.resources
+        return form
+    entries = copy(form.stream_dict)
+    for key in STREAM_KEYS:
+        if key in entries:
+            del entries[key]
+    entries.Resources = cut.resources
+    # Its object is marked; from then on the form names another.
+    draft.forms[form.objgen] = draft.mark(entries)
+    draft.programs[draft.marks] = cut.pieces
+    return draft.forms[form.objgen]
+
+
+def _clipped(box: Box, clip: object, view: Matrix) -> Box:
+    """Return what a form shows of `box` (ISO 32000-1 8.10.2); all of it, when it says nothing."""
+    if not isinstance(clip, Array) or len(clip) != 4:
+        return box
+    left, bottom, right, top = map(real, clip)
+    corners = [view.apply(x, y) for x in (left, right) for y in (bottom, top)]
+    across, up = zip(*corners, strict=True)
+    return Box(
+        max(box.left, min(across)),
+        max(box.bottom, min(up)),
+        min(box.right, max(across)),
+        min(box.top, max(up)),
+    )
+
+
+def _displayed(page: Page) -> tuple[Box, Matrix]:
+    """Return the page as it is shown, maybe turned, and the map from its own space to that."""
+    crop: object = page.cropbox
+    is_box = isinstance(crop, Array) and len(crop) == 4
+    left, bottom, right, top = map(real, page.cropbox if is_box else page.mediabox)
+    left, right = min(left, right), max(left, right)
+    bottom, top = min(bottom, top), max(bottom, top)
+    turns = int(real(page.obj.get("/Rotate"))) // 90 % 4
+    if turns == 0:
+        return Box(left, bottom, right, top), IDENTITY
+    if turns == 2:
+        return Box(-right, -top, -left, -bottom), Matrix(-1, 0, 0, -1, 0, 0)
+    if turns == 1:
+        return Box(bottom, -right, top, -left), Matrix(0, -1, 1, 0, 0, 0)
+    return Box(-top, left, -bottom, right), Matrix(0, 1, -1, 0, 0, 0)
