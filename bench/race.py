@@ -100,7 +100,7 @@ def clear(server: Server) -> None:
     """Remove the bytes that a contender has stored, so that a row fits on a small disk."""
     for folder, _, names in (server.root / "uploads").walk():
         for name in names:
-            (folder / name).unlink()
+            (folder / name).unlink(missing_ok=True)  # a broken upload removes its own
 
 
 def shelve(contender: Contender, server: Server, file: Path) -> None:

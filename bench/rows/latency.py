@@ -32,6 +32,7 @@ def small_requests_beside_uploads(terms: Terms) -> Row:
         addresses = Addresses(file)
 
         def turn(contender: Contender, server: Server) -> Sample:
+            addresses.lay_out(contender, server)  # again: each turn ends with nothing stored
             small = urlsplit(addresses.by_contender[contender.name]).path
             with uploads_running(server):
                 time.sleep(1)
@@ -44,9 +45,7 @@ def small_requests_beside_uploads(terms: Terms) -> Row:
                 BLOCKED.name: blocked * 1000,
             }
 
-        outcome = race(
-            [OURS_WATCHED], turn, place=DISK, rounds=terms.rounds, prepare=addresses.lay_out
-        )
+        outcome = race([OURS_WATCHED], turn, place=DISK, rounds=terms.rounds)
     return Row(
         f"Small requests while {UPLOADS} uploads of {UPLOAD_BYTES // MIB} MiB run",
         (LATENCY, BLOCKED),
