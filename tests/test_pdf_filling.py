@@ -1,8 +1,13 @@
 """Values in certificates: all of Unicode in, a valid PDF or a clear error out."""
 
+import io
+import subprocess
+import sys
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 
+import pikepdf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +17,8 @@ from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.errors import MissingGlyph, MissingValue, TooLong, UnknownValue
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, shipped_fonts
+from pdf_templates.make_certificate import certificate, document, written
+from tests.conftest import CHECKOUT
 from tests.pdfs import checked, page_of, shipped_template, text_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
@@ -85,6 +92,45 @@ def test_same_inputs_make_same_bytes() -> None:
     again = compile_template(shipped_template(), fonts()).fill(values, issued_at=NOW)
 
     assert first == again
+
+
+def test_same_inputs_make_same_bytes_in_every_process(tmp_path: Path) -> None:
+    program = (
+        "import sys, datetime, hashlib; from fileservice.pdf.compiling import compile_template;"
+        "from fileservice.pdf.fonts import shipped_fonts;"
+        "template = compile_template(open(sys.argv[1], 'rb').read(), shipped_fonts());"
+        "now = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC);"
+        "values = {'name': 'Ада Lovelace', 'course': 'x\u0302y'};"
+        "print(hashlib.sha256(template.plan.to_bytes()).hexdigest(),"
+        " hashlib.sha256(template.fill(values, issued_at=now)).hexdigest())"
+    )
+    template = tmp_path / "template.pdf"
+    template.write_bytes(shipped_template())
+
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program, str(template)],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(CHECKOUT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+
+    assert len(answers) == 1
+
+
+def unpacked(content: bytes) -> bytes:
+    target = io.BytesIO()
+    with pikepdf.open(io.BytesIO(content)) as pdf:
+        pdf.save(target, qdf=True, static_id=True)
+    return target.getvalue()
+
+
+def test_the_shipped_template_is_what_its_script_draws() -> None:
+    # Without its compression, which another zlib does otherwise.
+    assert unpacked(written(document(certificate()))) == unpacked(shipped_template())
 
 
 def test_a_missing_value_is_named() -> None:

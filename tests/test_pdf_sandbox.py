@@ -92,6 +92,13 @@ FILLED = {
     "a length of itself": page_of(TJ).replace(b"/Length %d" % len(TJ), b"/Length 4 0 R"),
     "no room": page_of(b"BT /F1 0 Tf (%a%) Tj ET " + TJ),
     "nesting": nested(90),
+    "a page of five numbers": page_of(TJ, box=b"0 0 595 842 7"),
+    "a map that cannot be unpacked": page_of(
+        TJ,
+        font=HELVETICA.replace(b"/Encoding", b"/ToUnicode 6 0 R/Encoding"),
+        more=[stream_of(b"\xff\xfe\xfd", b"/Filter/FlateDecode")],
+    ),
+    "a font that is no object of its own": page_of(TJ).replace(b"/F1 5 0 R", b"/F1" + HELVETICA),
     "fonts that are none": page_of(TJ).replace(b"/F1 5 0 R", b"/F0 null/F2 7/F1 5 0 R"),
     "names in no encoding": page_of(TJ + b" /\xb7\xc2\xcb\xce gs").replace(
         b"/F1 5 0 R", b"/F1 5 0 R/\xb7\xc2\xcb\xce 5 0 R"
@@ -110,6 +117,7 @@ async def test_what_is_only_odd_is_filled(name: str) -> None:
 
 # Each reader makes something else of these; what we add must be right all the same.
 KEPT = {
+    "an operator in no encoding": page_of(b"\xc2\xff " + TJ),
     "exponents": page_of(b"1e99 w " + TJ),
     "wrong operands": page_of(
         b"(x) w /F1 Tf 7 Td 7 8 9 Tm (a) cm Tr (x) Tr TD Tc Tj [] TJ [null] TJ " + TJ

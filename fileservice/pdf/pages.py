@@ -16,12 +16,13 @@ from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.geometry import IDENTITY, Matrix
 from fileservice.pdf.lines import Line, read_lines
 from fileservice.pdf.slots import Slot
-from fileservice.pdf.templatefonts import TemplateFont, read_font, real
+from fileservice.pdf.templatefonts import TemplateFont, decoded, read_font, real
 from fileservice.pdf.text import FontOf, Instruction, TextReader, parse_program
 
 COMMENT = re.compile(rb"%[^\r\n]*")
 MAX_DEPTH = 8  # of forms within forms
 MAX_FORMS = 200
+LETTER = (0.0, 0.0, 612.0, 792.0)  # what readers take for a page whose size makes no sense
 # What a stream's dictionary says of its bytes, which are ours then.
 STREAM_KEYS = ("/Length", "/Filter", "/DecodeParms")
 
@@ -151,10 +152,10 @@ def _stream(draft: Draft, piece: bytes | int) -> Object:
 
 
 def _decoded(stream: Stream) -> bytes:
-    try:
-        return stream.read_bytes()
-    except pikepdf.PdfError as error:
-        raise Damaged(f"A page's program cannot be decoded: {error}.") from error
+    content = decoded(stream)
+    if content is None:
+        raise Damaged("A page's program cannot be unpacked; save the template again.")
+    return content
 
 
 def _cut(draft: Draft, canvas: Canvas) -> Cut:
@@ -250,13 +251,20 @@ def _compiled_form(draft: Draft, canvas: Canvas, form: Stream, matrix: Matrix) -
     return draft.forms[form.objgen]
 
 
+def _corners(value: object) -> tuple[float, float, float, float] | None:
+    if not isinstance(value, Array) or len(value) != 4:
+        return None
+    left, bottom, right, top = map(real, value)
+    return left, bottom, right, top
+
+
 def _clipped(box: Box, clip: object, view: Matrix) -> Box:
     """Return what a form shows of `box` (ISO 32000-1 8.10.2); all of it, when it says nothing."""
-    if not isinstance(clip, Array) or len(clip) != 4:
+    corners = _corners(clip)
+    if corners is None:
         return box
-    left, bottom, right, top = map(real, clip)
-    corners = [view.apply(x, y) for x in (left, right) for y in (bottom, top)]
-    across, up = zip(*corners, strict=True)
+    left, bottom, right, top = corners
+    across, up = zip(*(view.apply(x, y) for x in (left, right) for y in (bottom, top)), strict=True)
     return Box(
         max(box.left, min(across)),
         max(box.bottom, min(up)),
@@ -267,9 +275,7 @@ def _clipped(box: Box, clip: object, view: Matrix) -> Box:
 
 def _displayed(page: Page) -> tuple[Box, Matrix]:
     """Return the page as it is shown, maybe turned, and the map from its own space to that."""
-    crop: object = page.cropbox
-    is_box = isinstance(crop, Array) and len(crop) == 4
-    left, bottom, right, top = map(real, page.cropbox if is_box else page.mediabox)
+    left, bottom, right, top = _corners(page.cropbox) or _corners(page.mediabox) or LETTER
     left, right = min(left, right), max(left, right)
     bottom, top = min(bottom, top), max(bottom, top)
     turns = int(real(page.obj.get("/Rotate"))) // 90 % 4

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 
 from fileservice.pdf.cmaps import read_to_unicode
@@ -62,7 +63,7 @@ def read_font(source: Dictionary) -> TemplateFont:
     font = TemplateFont(name_of(source.get("/BaseFont")).removeprefix("/"))
     to_unicode = source.get("/ToUnicode")
     if isinstance(to_unicode, Stream):
-        font.texts = read_to_unicode(to_unicode.read_bytes())
+        font.texts = read_to_unicode(decoded(to_unicode) or b"")
     if source.get("/Subtype") == Name.Type0:
         _read_composite(font, source)
     else:
@@ -70,6 +71,14 @@ def read_font(source: Dictionary) -> TemplateFont:
     for code, text in font.texts.items():
         font.texts[code] = LIGATURES.get(text, text)
     return font
+
+
+def decoded(stream: Stream) -> bytes | None:
+    """Return the bytes of `stream`; None when they cannot be unpacked, or not within the limits."""
+    try:
+        return stream.read_bytes()
+    except pikepdf.PdfError:
+        return None
 
 
 def real(value: object, otherwise: float = 0.0) -> float:

@@ -107,8 +107,8 @@ def parse_program(owner: Object | pikepdf.Page, program: bytes) -> list[Instruct
         raise OverLimits(f"A page has more than {MAX_OPERATORS:,} operators; simplify its drawing.")
     try:
         instructions = list(pikepdf.parse_content_stream(owner))
-    except pikepdf.PdfError as error:
-        raise Damaged(f"A page's program cannot be read: {error}") from error
+    except (pikepdf.PdfError, TypeError) as error:
+        raise Damaged("A page's program cannot be read; save the template again.") from error
     if len(instructions) > MAX_OPERATORS:
         raise OverLimits(
             f"A page has {len(instructions):,} operators, {MAX_OPERATORS:,} are accepted;"
@@ -161,7 +161,7 @@ class TextReader:
         """Take in the instruction at the place `at`."""
         if isinstance(instruction, pikepdf.ContentStreamInlineImage):
             return
-        operator = str(instruction.operator)
+        operator = instruction.operator.unparse().decode("latin-1")
         operands: list[object] = list(instruction.operands)
         if operator in SHOWING:
             self._show(at, operator, operands)
