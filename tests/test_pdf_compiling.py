@@ -161,6 +161,33 @@ def test_a_turned_page_is_centred_as_it_is_seen(turn: int) -> None:
     assert STAMP in text_of(filled(template))
 
 
+def test_text_that_runs_upwards_is_filled_upwards() -> None:
+    template = page_of(b"BT /F1 12 Tf 0 1 -1 0 100 200 Tm (%timestamp%) Tj ET")
+
+    assert STAMP in text_of(filled(template))
+
+
+def test_a_font_may_be_written_where_it_is_named() -> None:
+    template = page_of(TJ).replace(b"/F1 5 0 R", b"/F1" + HELVETICA)
+
+    assert STAMP in text_of(filled(template))
+
+
+def test_what_is_no_program_is_passed_over() -> None:
+    template = page_of(TJ).replace(b"/Contents 4 0 R", b"/Contents 2 0 R")
+
+    with pytest.raises(NoPlaceholders):
+        compiled(template)
+
+
+def test_what_speaks_of_the_template_is_left_out() -> None:
+    more = [stream_of(b"<x:xmpmeta/>", b"/Type/Metadata/Subtype/XML")]
+
+    certificate = filled(page_of(TJ, catalog=b"/Metadata 6 0 R", more=more))
+
+    assert b"xmpmeta" not in certificate
+
+
 def test_a_value_stops_where_other_text_begins() -> None:
     template = page_of(
         b"BT /F1 12 Tf 60 700 Td (Name: %name%) Tj 200 0 Td (Date: 1) Tj -200 -20 Td (Name:) Tj ET"

@@ -21,7 +21,7 @@ from fileservice.pdf.subsets import Subset
 from fileservice.pdf.templatefonts import TemplateFont, name_of, read_font
 from fileservice.pdf.text import Show, TextReader, parse_program
 from fileservice.pdf.values import clean_value
-from tests.pdfs import checked, page_of, text_of
+from tests.pdfs import checked, page_of, text_of, words_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
 
@@ -241,6 +241,10 @@ def test_text_without_a_font_is_not_shown() -> None:
         (b"(a) Tj 5 3 Td (b) Tj", ["a", "b"]),
         (b"(a) Tj 0 1 -1 0 5 0 Tm (b) Tj", ["a", "b"]),
         (b"(a) Tj -1 0 0 1 5 0 Tm (b) Tj", ["a", "b"]),
+        (
+            b".7071 .7071 -.7071 .7071 0 0 Tm (a) Tj .7071 -.7071 .7071 .7071 3 3 Tm (b) Tj",
+            ["a", "b"],
+        ),
         (b"(a) Tj 0 Tz (b) Tj 100 Tz 0 0 0 0 0 0 Tm (c) Tj () Tj", ["a"]),
     ],
 )
@@ -266,6 +270,18 @@ def test_a_line_may_go_on_by_next_line_operators() -> None:
     assert "?" in text
 
 
+def test_a_line_may_go_on_by_an_operator_that_sets_spacing() -> None:
+    template = compile_template(
+        page_of(b'BT /F1 12 Tf 60 700 Td (%na) Tj 25 0 Td 3 2 (me%) " 0 -30 Td (a b) Tj ET'),
+        shipped_fonts(),
+    )
+
+    (word,) = [w for w in words_of(template.fill({"name": "Ada"}, issued_at=NOW)) if w[2] == "b"]
+
+    # 85, the width of `a` and of the space, twice 2 between letters and 3 between words.
+    assert word[0] == pytest.approx(85 + (556 + 278) * 12 / 1000 + 2 * 2 + 3, abs=0.01)
+
+
 def test_a_stream_that_cannot_be_decoded_is_damage() -> None:
     with pikepdf.open(io.BytesIO(page_of(b"x"))) as pdf:
         pdf.pages[0].obj.Contents = pdf.make_stream(b"\xff\xfe" * 9, Filter=Name.FlateDecode)
@@ -273,11 +289,12 @@ def test_a_stream_that_cannot_be_decoded_is_damage() -> None:
             parse_program(pdf.pages[0], b"")
 
 
-def test_marks_without_a_letter_of_their_own_are_placed() -> None:
+def test_marks_without_a_letter_of_their_own_are_raised_to_it() -> None:
     face = shipped_fonts().faces["NotoSans-Regular"]
-    glyphs = face.set_text("x\u0302y")
+    glyphs = face.set_text("X\u0302y")
 
     drawn = Subset(face, [glyph.sign for glyph in glyphs]).encode(glyphs, 10)
 
-    assert "".join(glyph.sign[1] for glyph in glyphs) == "x\u0302y"
-    assert b"<" in drawn
+    assert "".join(glyph.sign[1] for glyph in glyphs) == "X\u0302y"
+    assert b" Ts[" in drawn
+    assert b"0 Ts[" in drawn

@@ -2,12 +2,13 @@
 
 import io
 import json
+import signal
 import zlib
 from datetime import UTC, datetime
 
 import pytest
 
-from fileservice.pdf import child
+from fileservice.pdf import child, sandbox
 from fileservice.pdf.errors import (
     Damaged,
     NoPlaceholders,
@@ -192,3 +193,51 @@ def test_the_child_answers_with_a_word_first(template: bytes, word: bytes) -> No
 async def test_a_template_that_is_damaged_beyond_repair_says_so() -> None:
     with pytest.raises(Damaged, match="cannot be read"):
         await compile_apart(b"%PDF-1.7\n" + bytes(1000))
+
+
+@pytest.mark.parametrize("name", ["WALL_SECONDS", "MAX_ANSWER_BYTES"])
+async def test_what_takes_too_long_or_becomes_too_large_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, name, 0.01 if name == "WALL_SECONDS" else 1000)
+
+    with pytest.raises(OverLimits):
+        await compile_apart(shipped_template())
+
+
+async def test_a_child_that_dies_takes_nothing_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "BOOT", "raise SystemExit('broken')")
+
+    with pytest.raises(TemplateError, match="another program"):
+        await compile_apart(shipped_template())
+
+
+@pytest.mark.parametrize("number", [signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL])
+async def test_a_child_that_is_ended_took_too_long(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = f"import os; os.kill(os.getpid(), {int(number)})"
+    monkeypatch.setattr(sandbox, "BOOT", boot)
+
+    with pytest.raises(OverLimits, match="too long"):
+        await compile_apart(shipped_template())
+
+
+async def test_a_child_has_no_environment_and_little_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FILESERVICE_SECRET_KEY", "secret")
+    boot = (
+        "import os, runpy, sys; sys.path.insert(0, sys.argv[1]);"
+        "child = runpy.run_module(sys.argv[2]); child['limit_this_process']();"
+        "held = []\n"
+        "try:\n"
+        "    held.append(bytes(1 << 30))\n"
+        "except MemoryError:\n"
+        "    secrets = [name for name in os.environ if 'SECRET' in name]\n"
+        "    print('not_pdf'); print(secrets)"
+    )
+    monkeypatch.setattr(sandbox, "BOOT", boot)
+
+    with pytest.raises(NotPdf, match=r"^\[\]$"):
+        await compile_apart(b"")

@@ -50,8 +50,7 @@ def tables() -> LatinTables:
             if code != "-":
                 result.encodings[encoding][int(code)] = character
         for face, width in zip(FACES, columns[3:], strict=False):
-            if width != "-":
-                result.widths[face][character] = float(width)
+            result.widths[face][character] = float(width)
     return result
 
 
