@@ -181,7 +181,7 @@ class CompiledTemplate:
         return Subset(self.faces[face], signs)
 
     def _info(self, issued_at: datetime) -> bytes:
-        stamp = issued_at.astimezone(UTC).strftime("%Y%m%d%H%M%S").encode()
+        stamp = b"%04d%02d%02d%02d%02d%02d" % issued_at.astimezone(UTC).timetuple()[:6]
         title = b"/Title<%s>" % self.title if self.plan.title else b""
         return b"<<%s/Producer(%s)/CreationDate(D:%sZ)/ModDate(D:%sZ)>>" % (
             title,
