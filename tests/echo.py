@@ -6,7 +6,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,18 +119,13 @@ class EchoServer:
     def next_seen(self) -> str:
         return self.seen.get(timeout=WAIT_SECONDS)
 
-    def wait_for_no_connections(self) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while self.connections:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)  # the server tells nobody
 
-    def wait_for_stop(self) -> None:
-        """Wait until no new connection is taken, and the old ones know."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while any(connection.keeps_alive for connection in self.connections):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)  # the server tells nobody
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for what the server tells nobody."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @contextmanager

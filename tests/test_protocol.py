@@ -1,11 +1,13 @@
 """What a real server under GuardedProtocol answers to raw bytes: the rows H1-H40 and more."""
 
+import gc
 import http.client
 import json
 import socket
 import ssl
 import subprocess
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,16 +18,25 @@ import pytest
 from fileservice.http.parting import Patience
 from fileservice.http.protocol import GuardedProtocol
 from tests.conftest import need_program
-from tests.echo import WAIT_SECONDS, EchoServer, serving_echo
+from tests.echo import WAIT_SECONDS, EchoServer, serving_echo, wait_until
 
 MIB = 1 << 20
 
 
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])
-def echo(request: pytest.FixtureRequest) -> Iterator[EchoServer]:
+def echo_server(request: pytest.FixtureRequest) -> Iterator[EchoServer]:
     with serving_echo(loop=request.param) as server:
         yield server
-        assert server.seen.empty()
+
+
+@pytest.fixture
+def echo(echo_server: EchoServer) -> Iterator[EchoServer]:
+    """Give the server; the test says of every request what became of it."""
+    yield echo_server
+    unsaid = []
+    while not echo_server.seen.empty():
+        unsaid.append(echo_server.seen.get())
+    assert unsaid == []
 
 
 class HastyProtocol(GuardedProtocol):
@@ -259,7 +270,7 @@ GOOD: dict[str, tuple[bytes, dict[str, object]]] = {
             ],
         },
     ),
-    "H15 trailers that frame": (CHUNKED + b"0\r\nContent-Length: 3\r\n\r\nabc", {"body": ""}),
+    "H15 trailers that frame": (CHUNKED + b"0\r\nContent-Length: 3\r\n\r\n", {"body": ""}),
     "H24 100 fields": (head(*[b"A: b"] * 98, CLOSE), {"path": "/"}),
     "H23 30 KB field": (head(b"A: " + b"x" * 30_000, CLOSE), {"path": "/"}),
     "H26 one byte a chunk": (
@@ -319,6 +330,13 @@ def test_a_good_request_is_served_however_it_is_cut(row: str, step: int, echo: E
     seen = ask(echo, *(raw[start : start + step] for start in range(0, len(raw), step)))
 
     assert {name: seen[name] for name in expected} == expected
+
+
+def test_a_head_of_64_mib_is_refused_at_once(echo: EchoServer) -> None:
+    """H25: and its sender is told, though it never looks before the end."""
+    [answer] = talk(echo, b"GET / HTTP/1.1\r\nA: ", *([b"x" * MIB] * 64))
+
+    assert_refused(answer, 431)
 
 
 def test_options_asks_about_the_server(echo: EchoServer) -> None:
@@ -664,7 +682,7 @@ def test_a_refused_client_that_stays_silent_is_let_go(hasty: EchoServer) -> None
         wire.sendall(refused_put(1000))
         assert split_answers(read_to_end(wire))[0][0] == 413
         # Our side hears nothing of the server's closing its side for good.
-        hasty.wait_for_no_connections()
+        wait_until(lambda: not hasty.connections)
 
 
 def test_an_application_that_fails_after_its_refusal_takes_it_not_back(echo: EchoServer) -> None:
@@ -704,6 +722,22 @@ def test_a_refusal_is_read_under_tls(loop: Literal["uvloop", "asyncio"], certifi
     assert answer[0] == 413
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_closed_connection_leaves_nothing_behind(loop: Literal["uvloop", "asyncio"]) -> None:
+    """What only the garbage collector can free is freed late, and all at once."""
+    gc.collect()
+    gc.disable()
+    try:
+        with serving_echo(loop=loop) as server:
+            with connection(server) as wire:
+                wire.sendall(put(b"Content-Length: 3") + b"abc")
+                read_until(wire, b"}")
+                [remembered] = [weakref.ref(protocol) for protocol in server.connections]
+            wait_until(lambda: remembered() is None)
+    finally:
+        gc.enable()
+
+
 def test_a_crowded_server_says_so() -> None:
     with serving_echo(limit_concurrency=1) as server:
         [answer] = talk(server, head())
@@ -716,7 +750,7 @@ def test_a_stopping_server_answers_what_has_begun() -> None:
         wire.sendall(put(b"Content-Length: 3", b"Expect: 100-continue"))
         read_until(wire, b"100 Continue\r\n\r\n")
         server.uvicorn.should_exit = True
-        server.wait_for_stop()
+        wait_until(lambda: not any(protocol.keeps_alive for protocol in server.connections))
         wire.sendall(b"abc")
         [answer] = split_answers(read_to_end(wire))
 

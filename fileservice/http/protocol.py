@@ -74,8 +74,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.parting.forget()
         if self.clock is not None:
             self.clock.cancel()
-        # The cycle knows us, too; without this only the garbage collector could part the two.
+        # These know us, too; without this only the garbage collector could part us.
         self.cycle = cast("Cycle", None)
+        del self.outlet
 
     @override
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn never keeps it open
