@@ -4,12 +4,13 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
-from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db import Error, OperationalError, connection, transaction
 
 from fileservice.errors import ServiceUnavailable
 from fileservice.models import File
@@ -54,6 +55,14 @@ def select_by(**lookup: str) -> str:
     """Return the SQL that Django makes of the lookup, for `sqlite3`."""
     sql, _ = File.objects.filter(**lookup).order_by().values_list(*COLUMNS).query.sql_with_params()
     return sql.replace("%s", "?")
+
+
+PLAIN_COLUMNS = [name for name in COLUMNS if name != "created_at"]
+INSERT = (
+    f"INSERT INTO {File._meta.db_table} ({', '.join(PLAIN_COLUMNS)}, created_at)"  # noqa: S608 - all names are ours
+    f" VALUES ({', '.join(['%s'] * len(COLUMNS))})"
+)
+values_of = attrgetter(*PLAIN_COLUMNS)  # dataclasses.astuple copies each value deeply
 
 
 class Ledger:
@@ -144,8 +153,12 @@ class Ledger:
         """
 
         def connected() -> T:
-            close_old_connections()
-            return call(*args)
+            try:
+                return call(*args)
+            except Error:
+                # It may be the connection's fault: the next call gets a new one.
+                connection.close()
+                raise
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, connected)
@@ -170,10 +183,11 @@ def disconnect() -> None:
 
 def insert(files: Sequence[StoredFile]) -> None:
     """Insert all or none."""
-    with transaction.atomic():
-        File.objects.bulk_create(
-            [File(**dict(zip(COLUMNS, astuple(f), strict=True))) for f in files]
-        )
+    adapt = connection.ops.adapt_datetimefield_value
+    rows = [(*values_of(file), adapt(file.created_at)) for file in files]
+    # bulk_create builds the statement anew each time: a tenth of a small upload's time.
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(INSERT, rows)
 
 
 def remove(id: str) -> bool:

@@ -10,6 +10,8 @@ from typing import Literal, cast
 Access = Literal["open", "private"]
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+DATABASE = "fileservice.sqlite3"
+PRIVATE = 0o600
 SMALLEST_TOKEN = 32  # characters; 128 bits even when the token is only hexadecimal
 GIB = 1 << 30
 MIB = 1 << 20
@@ -56,7 +58,7 @@ class Options:
     @property
     def database(self) -> Path:
         """Where the rows are."""
-        return self.root / "fileservice.sqlite3"
+        return self.root / DATABASE
 
 
 class Reader:
@@ -134,6 +136,11 @@ def _root(reader: Reader) -> Path:
     if not root.is_dir():
         reader.wrong(1, "ROOT", f"must be a folder that exists, not {str(root)!r}")
         return Path.cwd()
+    try:
+        # SQLite would let everybody read it; the files beside it take its mode.
+        os.close(os.open(root / DATABASE, os.O_RDONLY | os.O_CREAT, PRIVATE))
+    except OSError as error:
+        reader.wrong(1, "ROOT", f"must be a folder that can be written to: {error}")
     return root
 
 
@@ -168,7 +175,7 @@ def _kept_secret(path: Path, make: Callable[[], str]) -> str:
     """Return the secret in `path`; whichever process is first makes it, with mode 0600."""
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode has to be right from the first byte
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as file:  # noqa: PTH123 - the mode has to be right from the first byte
             file.write(make())
             file.flush()
             os.fsync(file.fileno())  # an empty key after a cut of the power would stop the start

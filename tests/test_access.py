@@ -226,11 +226,12 @@ def test_another_site_can_neither_put_nor_delete(server: Server) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost:x", "a b"])
 def test_a_foreign_host_is_refused(server: Server, host: str) -> None:
-    answer = raw_exchange(
-        server.address, f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
-    )
+    for accept in ("*/*", "application/json", "text/html"):
+        fields = f"Host: {host}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
 
-    assert answer.startswith(b"HTTP/1.1 400 ")
+        answer = raw_exchange(server.address, f"GET / HTTP/1.1\r\n{fields}".encode())
+
+        assert answer.startswith(b"HTTP/1.1 400 ")
 
 
 def test_an_identity_cannot_be_smuggled_in_by_a_trailer(private: Server) -> None:

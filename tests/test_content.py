@@ -44,7 +44,7 @@ class Line:
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[LocalStorage]:
     with ThreadPoolExecutor(2) as executor:
-        local = LocalStorage(tmp_path, executor)
+        local = LocalStorage(tmp_path, executor, executor)
         local.prepare()
         async with local.create(ID) as incoming:
             await incoming.write(CONTENT)

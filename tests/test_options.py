@@ -79,7 +79,19 @@ def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     assert first == second
     assert len(first) >= 50
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_what_is_made_is_for_its_owner_only(tmp_path: Path) -> None:
+    options.read({"FILESERVICE_ROOT": str(tmp_path)})
+
+    made = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert made == {"secret_key": 0o600, "fileservice.sqlite3": 0o600}
+
+
+def test_a_root_without_room_for_the_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "fileservice.sqlite3").symlink_to("/nonexistent/folder/file")
+
+    assert problems(tmp_path) == ["fileservice.E001"]
 
 
 def test_a_key_that_another_process_made_first_is_kept(

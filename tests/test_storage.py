@@ -21,7 +21,7 @@ ID = "abcdefghijklmnopqrstuvwxyz"
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[LocalStorage]:
     with ThreadPoolExecutor(4) as executor:
-        local = LocalStorage(tmp_path / "uploads", executor)
+        local = LocalStorage(tmp_path / "uploads", executor, executor)
         local.prepare()
         yield local
 
@@ -88,7 +88,7 @@ async def test_what_is_in_the_page_cache_is_there_at_once(storage: LocalStorage)
 @pytest.mark.skipif(not MEMORY.is_dir(), reason="there is no tmpfs")
 async def test_a_file_system_that_cannot_peek_is_read_by_a_thread() -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as root, ThreadPoolExecutor(1) as executor:
-        storage = LocalStorage(Path(root), executor)
+        storage = LocalStorage(Path(root), executor, executor)
         storage.prepare()
         await store(storage, ID, b"hello")
 

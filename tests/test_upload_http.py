@@ -418,7 +418,7 @@ def test_a_problem_is_told_as_the_client_reads_best(server: Server) -> None:
     as_text = server.ask("GET", "/files/nothing")
 
     assert as_json.headers["content-type"] == "application/problem+json"
-    assert as_json.json["type"] == f"{server.url}/problems/not_found"
+    assert as_json.json["type"] == "/problems/not_found"
     assert as_json.json["status"] == as_json.status == 404
     assert as_page.headers["content-type"] == "text/html; charset=utf-8"
     assert as_text.text == "Not found: There is no such file.\n"

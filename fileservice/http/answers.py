@@ -15,6 +15,14 @@ from fileservice.errors import FileserviceError, MethodNotAllowed
 Shape = Literal["page", "json", "text"]
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
+SHAPES: dict[str, Shape] = {
+    "text/html": "page",
+    "application/json": "json",
+    "application/problem+json": "json",
+    "text/plain": "text",
+    "*/*": "text",
+}
+
 # Pages run no script and load nothing from elsewhere.
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
@@ -30,19 +38,11 @@ def shape_of(request: ASGIRequest) -> Shape:
     is a terminal.
     """
     accept = request.META.get("HTTP_ACCEPT", "*/*")
-    if accept == "*/*":
-        return "text"
-    shapes: dict[str, Shape] = {
-        "text/html": "page",
-        "application/json": "json",
-        "application/problem+json": "json",
-    }
+    if accept in SHAPES:
+        return SHAPES[accept]
     for accepted in request.accepted_types:
-        media_type = f"{accepted.main_type}/{accepted.sub_type}"
-        if media_type in shapes and accepted.quality > 0:
-            return shapes[media_type]
-        if media_type == "text/plain":
-            return "text"
+        if shape := SHAPES.get(f"{accepted.main_type}/{accepted.sub_type}"):
+            return shape
     return "text"
 
 
@@ -74,7 +74,8 @@ def problem(request: ASGIRequest, error: FileserviceError) -> HttpResponse:
     shape = shape_of(request)
     if shape == "json":
         content = {
-            "type": request.build_absolute_uri(f"/problems/{error.code}"),
+            # Relative, as RFC 9457 3.1.1 allows: a problem may be that the Host is not ours.
+            "type": f"/problems/{error.code}",
             "title": error.title,
             "status": error.status,
             "detail": error.detail,

@@ -133,9 +133,7 @@ def fields_of(file: StoredFile, *, inline: bool) -> Mapping[str, str]:
 def not_modified(headers: dict[str, str]) -> HttpResponse:
     """Answer 304 with what RFC 9110 15.4.5 wants of `headers`, and nothing about a content."""
     kept = {name: value for name, value in headers.items() if name in IN_304}
-    response = HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=kept)
-    del response["Content-Type"]
-    return response
+    return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=kept)
 
 
 def partial(

@@ -1,6 +1,7 @@
 """What lives as long as a worker: opened in the loop that uses it, closed in reverse."""
 
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +75,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
     async with AsyncExitStack() as stack:
         disk = stack.enter_context(ThreadPoolExecutor(DISK_THREADS, "disk"))
         rows = stack.enter_context(ThreadPoolExecutor(1, "rows"))
-        storage = LocalStorage(options.root / "uploads", disk)
+        blocks = stack.enter_context(ThreadPoolExecutor(os.cpu_count(), "blocks"))
+        storage = LocalStorage(options.root / "uploads", disk, blocks)
         storage.prepare()
         ledger = open_ledger(options, rows)
         stack.push_async_callback(ledger.close)

@@ -11,7 +11,7 @@ from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import Resources, resources_of
 from fileservice.http.requests import NativeRequest
-from fileservice.http.visitors import browser_of, check_origin, form_token
+from fileservice.http.visitors import browser_of, check_origin, form_token, origin_of
 from fileservice.ledger import StoredFile
 from fileservice.uploads import delete
 
@@ -20,9 +20,10 @@ SMALL_FORM = 4 << 10
 
 def links(request: ASGIRequest, stored: StoredFile) -> tuple[str, str]:
     """Return the link to give away and the link to keep."""
+    origin = origin_of(request)
     return (
-        request.build_absolute_uri(f"/files/{stored.id}/{quote(stored.name, safe='')}"),
-        request.build_absolute_uri(f"/uploads/{stored.key}"),
+        f"{origin}/files/{stored.id}/{quote(stored.name, safe='')}",
+        f"{origin}/uploads/{stored.key}",
     )
 
 

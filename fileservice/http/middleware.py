@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from django.core.exceptions import BadRequest as DjangoBadRequest
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404
 from django.http.response import HttpResponseBase
@@ -93,7 +93,12 @@ def check_host(respond: Respond) -> Respond:
 
     async def checked(request: NativeRequest) -> HttpResponseBase:
         if request.path not in PROBES:
-            request.get_host()
+            try:
+                request.get_host()
+            except DisallowedHost:
+                raise BadRequest(
+                    "This is not a name of this service: FILESERVICE_HOSTS does not list it."
+                ) from None
         return await respond(request)
 
     return checked

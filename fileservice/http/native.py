@@ -62,7 +62,9 @@ class NativeLane(ASGIHandler):
     ) -> None:
         """Send a response that is wholly in memory; of the answer to a HEAD, no content."""
         content = cast("HttpResponse", response).content
-        if response.status_code not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        if response.status_code in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            del response.headers["Content-Type"]
+        else:
             response.headers.setdefault("Content-Length", str(len(content)))
         await send(start_message(response))
         await send({"type": "http.response.body", "body": b"" if head else content})

@@ -1,7 +1,7 @@
 """The request of the native lane."""
 
 from io import BytesIO
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django.core.handlers.asgi import ASGIRequest
 
@@ -25,6 +25,9 @@ class NativeRequest(ASGIRequest):
         declared = int(length) if length.isascii() and length.isdigit() else None
         chunked = declared is None and "HTTP_TRANSFER_ENCODING" in self.META
         self.stream = Body(receive, declared=declared, chunked=chunked)
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        """Leave Content-Type to who takes bodies: few requests have one, and parsing is slow."""
 
     @property
     def body(self) -> NoReturn:

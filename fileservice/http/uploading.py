@@ -70,7 +70,7 @@ async def put(request: NativeRequest, name: bytes) -> HttpResponseBase:
     if "HTTP_CONTENT_RANGE" in request.META:
         # RFC 9110 14.5: to ignore the field would store a part as if it were the whole.
         raise BadRequest("A part of a file cannot be sent by PUT here.")
-    if request.content_type == "multipart/form-data":
+    if request.META.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
         raise UnsupportedRequest("Send a form by POST to /files/, or the bare file by PUT.")
     resources = resources_of(request)
     limits = limits_of(resources)
@@ -177,10 +177,10 @@ def created(request: NativeRequest, stored: list[StoredFile]) -> HttpResponseBas
         content = {"files": [described(request, one) for one in stored]}
         response = document(content, HTTPStatus.CREATED)
     else:
-        response = text("\n".join(links(request, one)[0] for one in stored), HTTPStatus.CREATED)
+        urls = (links(request, one)[0] for one in stored)
+        response = text("\n".join(urls), HTTPStatus.CREATED)
     if len(stored) == 1:
-        url, manage_url = links(request, stored[0])
-        response["Location"] = url
+        response["Location"], manage_url = links(request, stored[0])
         response["Link"] = f'<{manage_url}>; rel="edit"'
     response["Cache-Control"] = "no-store"
     response["Vary"] = "Accept"

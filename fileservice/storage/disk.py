@@ -13,7 +13,7 @@ PRIVATE_FILE = 0o600
 class HashedFile(io.FileIO):
     """A file that is hashed as it is written, so that one hop to a thread does both."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE), "wb"
         )
@@ -46,10 +46,10 @@ def remove(path: Path) -> None:
         path.unlink()
     except FileNotFoundError:
         return
-    sync_folder(path.parent)
+    sync_folder(str(path.parent))
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: str) -> None:
     """Make names in `folder` durable: fsync of a file does not cover its name."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

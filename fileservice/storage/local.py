@@ -41,7 +41,7 @@ class LocalIncoming:
         self.size = 0
         self._storage = storage
         self._id = id
-        self._draft = storage.incoming / id
+        self._draft = f"{storage.incoming}/{id}"
         self._chunks: list[bytes | bytearray | memoryview] = []
         self._waiting = 0
         self._file: disk.HashedFile | None = None
@@ -90,7 +90,7 @@ class LocalIncoming:
         if self._file is None:
             self._job = asyncio.ensure_future(self._storage.off_loop(self._open))
             await self._settle()
-        file = wrap_file(self._file, executor=self._storage.executor)
+        file = wrap_file(self._file, executor=self._storage.block_executor)
         self._job = asyncio.ensure_future(file.writelines(chunks))
 
     async def finish(self) -> str:
@@ -113,7 +113,9 @@ class LocalIncoming:
 
     def _complete(self) -> str:
         """Write what is left, sync, and give the blob its place."""
-        with self._file or self._open() as file:
+        if self._file is None:
+            return self._complete_at_once()
+        with self._file as file:
             file.writelines(self._chunks)
             # An error here is a lost file: the kernel may have dropped the pages, and a second
             # fsync would then report success (PostgreSQL's fsync finding of 2018).
@@ -122,19 +124,38 @@ class LocalIncoming:
         self._placed = True
         return file.digest.hexdigest()
 
+    def _complete_at_once(self) -> str:
+        """
+        Write a small blob where it belongs.
+
+        A draft would gain nothing: until the row is there nobody looks, and a blob without a row
+        is swept as a draft is.
+        """
+        with self._storage.new_blob(self._id) as file:
+            self._placed = True
+            file.writelines(self._chunks)
+            os.fsync(file.fileno())
+        disk.sync_folder(self._storage.folder(self._id))
+        return file.digest.hexdigest()
+
     def _discard(self) -> None:
         if self._file is not None:
             self._file.close()
-        self._draft.unlink(missing_ok=True)
-        if self._placed:
-            self._storage.path(self._id).unlink(missing_ok=True)
+        left = self._storage.path(self._id) if self._placed else Path(self._draft)
+        left.unlink(missing_ok=True)
 
 
 class LocalStorage:
-    """Blobs below one folder; see `storage.Storage`."""
+    """
+    Blobs below one folder; see `storage.Storage`.
 
-    def __init__(self, root: Path, executor: Executor) -> None:
+    Blocks are hashed and written by `block_executor`, everything else that waits by `executor`:
+    hashing takes a core, and more hashing threads than cores keep the loop from its own.
+    """
+
+    def __init__(self, root: Path, executor: Executor, block_executor: Executor) -> None:
         self.root = root
+        self.block_executor = block_executor
         self.incoming = root / "incoming"
         self.executor = executor
         self.writers = 0
@@ -160,37 +181,57 @@ class LocalStorage:
 
     def path(self, id: str) -> Path:
         """See `storage.Storage.path`."""
-        return self.root / id[:2] / id
+        return Path(self.folder(id), id)
+
+    def folder(self, id: str) -> str:
+        """Return where a blob lies; as text, since pathlib takes longer for it than the kernel."""
+        return f"{self._root}/{id[:2]}"
 
     def free_bytes(self) -> int:
         """See `storage.Storage.free_bytes`: what this user may still write."""
         status = os.statvfs(self.root)
         return status.f_bavail * status.f_frsize
 
-    def place(self, draft: Path, id: str) -> None:
+    def new_blob(self, id: str) -> disk.HashedFile:
+        """
+        Open a blob to be written in its place; call it in a thread.
+
+        Raises:
+            FileExistsError: there is a blob with this id.
+        """
+        folder = self.folder(id)
+        try:
+            return disk.HashedFile(f"{folder}/{id}")
+        except FileNotFoundError:
+            self._make_folder(folder)
+            return disk.HashedFile(f"{folder}/{id}")
+
+    def _make_folder(self, folder: str) -> None:
+        Path(folder).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        disk.sync_folder(self._root)
+
+    def place(self, draft: str, id: str) -> None:
         """
         Move a synced draft to where the blob belongs, durably; call it in a thread.
 
         Raises:
             FileExistsError: there is a blob with this id; it is untouched.
         """
-        path = self.path(id)
+        folder = self.folder(id)
         # link, unlike rename, never overwrites.
         try:
-            os.link(draft, path)
+            os.link(draft, f"{folder}/{id}")
         except FileNotFoundError:
-            path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-            disk.sync_folder(self.root)
-            os.link(draft, path)
-        draft.unlink()
-        disk.sync_folder(path.parent)
+            self._make_folder(folder)
+            os.link(draft, f"{folder}/{id}")
+        Path(draft).unlink()
+        disk.sync_folder(folder)
 
     def peek(self, id: str, start: int, stop: int) -> bytes | None:
         """See `storage.Storage.peek`: from the page cache, 7 microseconds for 10 KB."""
         if not NOWAIT:
             return None
-        # Spelled out: pathlib takes longer for the path than the kernel for the file.
-        file = os.open(f"{self._root}/{id[:2]}/{id}", os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(f"{self.folder(id)}/{id}", os.O_RDONLY | os.O_CLOEXEC)
         try:
             buffer = bytearray(stop - start)
             size = os.preadv(file, [buffer], start, NOWAIT)
