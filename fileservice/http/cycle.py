@@ -1,11 +1,12 @@
 """One request and its answer under `GuardedProtocol`, and answers that need no application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, override
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from fileservice.http.framing import ALLOWED_METHODS, Refused
 
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
         ASGIReceiveCallable,
         ASGIReceiveEvent,
         ASGISendCallable,
+        ASGISendEvent,
         Scope,
     )
+
+
+FRAMING_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"connection"))
+BODILESS = frozenset((HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED))
 
 
 class Outlet(NamedTuple):
@@ -29,15 +35,22 @@ class Outlet(NamedTuple):
 
 class Cycle(RequestResponseCycle):
     """
-    uvicorn's, but content goes to the application as it came, copied only to join pieces.
+    uvicorn's, without its copies of content that comes, and with one write where it has two.
+
+    Content goes to the application as it came, copied only to join pieces; the head of an answer
+    goes out with the first of its content.
 
     Measured with `curl -T` of 1 GiB to an application that throws it away: 0.9 GB/s with
-    uvicorn's own, 1.8 GB/s with this, 3.4 GB/s as `transfer` also spares the parser's copy.
+    uvicorn's own, 1.8 GB/s with this, 3.4 GB/s as `transfer` also spares the parser's copy. And
+    with `wrk -c50` on one worker: 10,800 answers of 3 bytes a second, 13,700 with this; 6,200
+    downloads of 10 KB, 6,900 with this.
     """
 
     # Defaults, so that the many requests without a body need no constructor of our own.
     pieces: list[bytes] | None = None
     pending = 0
+    head = b""
+    says_close = False
 
     def take(self, content: bytes) -> bool:
         """Hold `content` until the application asks; tell whether that is enough for now."""
@@ -69,6 +82,82 @@ class Cycle(RequestResponseCycle):
         pieces, self.pieces, self.pending = self.pieces or [], None, 0
         content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return {"type": "http.request", "body": content, "more_body": self.more_body}
+
+    @override
+    async def send(self, message: "ASGISendEvent") -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if self.response_complete:
+            raise RuntimeError(f"{message['type']} after the answer was complete")
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._begin_answer(message["status"], message.get("headers", ()))
+        elif message["type"] == "http.response.body" and self.response_started:
+            self._go_on(message.get("body", b""), more=message.get("more_body", False))
+        else:
+            raise RuntimeError(f"{message['type']} has no place here")
+
+    def _begin_answer(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """Hold the head, to be written with the first of the content: one write less."""
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        lines = [STATUS_LINE[status]]
+        for name, value in chain(self.default_headers, fields):
+            lower = name.lower()
+            lines.append(b"%b: %b\r\n" % (lower, value))
+            if lower in FRAMING_FIELDS:
+                self._heed(lower, value)
+        if not self.keep_alive and not self.says_close:
+            lines.append(b"connection: close\r\n")
+        if self.chunked_encoding is None and status not in BODILESS and not self._is_head():
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        self.head = b"".join(lines) + b"\r\n"
+        # A value with a line break in it would be another field, or another answer.
+        if self.head.count(b"\n") != len(lines) + 1 or b"\0" in self.head:
+            raise RuntimeError("a header field holds a line break or a NUL")
+
+    def _heed(self, name: bytes, value: bytes) -> None:
+        """Let the answer end as the application's own fields say."""
+        if name == b"content-length":
+            self.expected_content_length = int(value)
+            self.chunked_encoding = False
+        elif name == b"transfer-encoding":
+            self.chunked_encoding = True
+        elif b"close" in value.lower():
+            self.keep_alive, self.says_close = False, True
+
+    def _is_head(self) -> bool:
+        return self.scope["method"] == "HEAD"
+
+    def _go_on(self, body: bytes, *, more: bool) -> None:
+        head, self.head = self.head, b""
+        if self._is_head():
+            self.expected_content_length = 0
+            body = b""
+        elif self.chunked_encoding:
+            body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (
+                b"" if more else b"0\r\n\r\n"
+            )
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0:
+                raise RuntimeError("the content is longer than its Content-Length")
+        self.transport.write(head + body if len(body) < HIGH_WATER_LIMIT else head)
+        if len(body) >= HIGH_WATER_LIMIT:
+            self.transport.write(body)
+        if not more:
+            self._end_answer()
+
+    def _end_answer(self) -> None:
+        if self.expected_content_length:
+            raise RuntimeError("the content is shorter than its Content-Length")
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
 
 def refusal(refused: Refused) -> "ASGI3Application":
