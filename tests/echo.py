@@ -20,6 +20,32 @@ BLOCK = b"x" * (1 << 16)
 WAIT_SECONDS = 20
 
 
+def start(*fields: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": 200, "headers": fields}
+
+
+def content(body: bytes, *, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+# What is sent without a look at the request, by path; most of it no application may.
+SCRIPTS = {
+    "/own-framing": [
+        start((b"transfer-encoding", b"chunked"), (b"connection", b"keep-alive")),
+        content(b"a"),
+    ],
+    "/twice": [start(), content(b"a", more=True), start()],
+    "/headless": [content(b"a")],
+    "/on-and-on": [start((b"content-length", b"1")), content(b"a"), content(b"b")],
+    "/too-long": [start((b"content-length", b"1")), content(b"ab")],
+    "/too-short": [start((b"content-length", b"3")), content(b"ab")],
+    "/line-break": [start((b"a", b"b\r\nc: d")), content(b"a")],
+    "/carriage-return": [start((b"a", b"b\rc: d")), content(b"a")],
+    "/line-feed": [start((b"a", b"b\nc: d")), content(b"a")],
+    "/nul": [start((b"a", b"b\0c")), content(b"a")],
+}
+
+
 @dataclass(slots=True)
 class Echo:
     """
@@ -33,12 +59,24 @@ class Echo:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         assert scope["type"] == "http"
+        if scope["path"] in SCRIPTS:
+            for message in SCRIPTS[scope["path"]]:
+                await send(message)
+        else:
+            await self.react(scope, receive, send)
+
+    async def react(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         match scope["path"]:
             case "/refuse":
                 await answer(send, 413, b"Too large\n")
             case "/begin":
                 await send({"type": "http.response.start", "status": 200, "headers": []})
                 await send({"type": "http.response.body", "body": b"begun\n", "more_body": True})
+                _, end = await read(receive)
+                self.seen.put(end)
+                await send({"type": "http.response.body", "body": end.encode()})
+            case "/start":
+                await send({"type": "http.response.start", "status": 200, "headers": []})
                 _, end = await read(receive)
                 self.seen.put(end)
                 await send({"type": "http.response.body", "body": end.encode()})

@@ -542,6 +542,71 @@ def test_an_answer_begun_before_a_broken_body_is_cut_short(echo: EchoServer) -> 
     assert echo.next_seen() == "gone"
 
 
+def test_an_answer_whose_head_is_still_here_gives_way_to_a_refusal(echo: EchoServer) -> None:
+    raw = head(b"Transfer-Encoding: chunked", start=b"PUT /start HTTP/1.1") + b"nonsense\r\n"
+    [answer] = talk(echo, raw)
+
+    assert_refused(answer, 400)
+    assert echo.next_seen() == "gone"
+
+
+def test_content_of_unknown_length_is_in_chunks(echo: EchoServer) -> None:
+    [answer] = talk(echo, head(CLOSE, start=b"GET /start HTTP/1.1"))
+
+    assert answer[1]["transfer-encoding"] == "chunked"
+    assert answer[2] == b"8\r\ncomplete\r\n0\r\n\r\n"
+    assert echo.next_seen() == "complete"
+
+
+def test_an_application_may_frame_its_content_itself(echo: EchoServer) -> None:
+    [answer] = talk(echo, head(CLOSE, start=b"GET /own-framing HTTP/1.1"))
+
+    assert answer[1]["transfer-encoding"] == "chunked"
+    assert answer[2] == b"1\r\na\r\n0\r\n\r\n"
+
+
+def test_an_old_client_is_sent_no_chunks(echo: EchoServer) -> None:
+    [answer] = talk(echo, b"GET /start HTTP/1.0\r\n\r\n")
+
+    assert "transfer-encoding" not in answer[1]
+    assert answer[1]["connection"] == "close"
+    assert answer[2] == b"complete"
+    assert echo.next_seen() == "complete"
+
+
+def test_a_head_request_is_answered_without_content(echo: EchoServer) -> None:
+    with connection(echo) as wire:
+        wire.sendall(head(CLOSE, start=b"HEAD /a HTTP/1.1"))
+        received = read_to_end(wire)
+
+    assert b"\r\ncontent-length: " in received
+    assert received.endswith(b"\r\n\r\n")
+    assert echo.next_seen() == "complete"
+
+
+@pytest.mark.parametrize("path", ["/line-break", "/carriage-return", "/line-feed", "/nul"])
+def test_a_field_that_would_be_two_is_not_sent(path: str, echo: EchoServer) -> None:
+    assert talk(echo, head(start=f"GET {path} HTTP/1.1".encode())) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "received"),
+    [("/twice", b"1\r\na\r\n"), ("/too-long", b""), ("/too-short", b"ab"), ("/on-and-on", b"a")],
+)
+def test_an_answer_that_goes_wrong_is_cut_short(
+    path: str, received: bytes, echo: EchoServer
+) -> None:
+    answers = talk(echo, head(start=f"GET {path} HTTP/1.1".encode()))
+
+    assert b"".join(body for _, _, body in answers) == received
+
+
+def test_an_application_without_an_answer_is_a_failure(echo: EchoServer) -> None:
+    [answer] = talk(echo, head(start=b"GET /headless HTTP/1.1"))
+
+    assert answer[0] == 500
+
+
 @pytest.mark.parametrize("last", [head(), head(CLOSE), put(b"Content-Length: 3") + b"abc"])
 def test_a_client_that_has_no_more_to_send_is_answered(last: bytes, echo: EchoServer) -> None:
     with connection(echo) as wire:

@@ -51,6 +51,7 @@ class Cycle(RequestResponseCycle):
     pending = 0
     head = b""
     says_close = False
+    ends_by_close = False
 
     def take(self, content: bytes) -> bool:
         """Hold `content` until the application asks; tell whether that is enough for now."""
@@ -111,11 +112,15 @@ class Cycle(RequestResponseCycle):
         if not self.keep_alive and not self.says_close:
             lines.append(b"connection: close\r\n")
         if self.chunked_encoding is None and status not in BODILESS and not self._is_head():
-            self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked\r\n")
+            # An old client knows no chunks: its content ends with the connection (RFC 9112 6.3).
+            self.chunked_encoding = self.scope["http_version"] == "1.1"
+            self.ends_by_close = not self.chunked_encoding
+            if self.chunked_encoding:
+                lines.append(b"transfer-encoding: chunked\r\n")
         self.head = b"".join(lines) + b"\r\n"
         # A value with a line break in it would be another field, or another answer.
-        if self.head.count(b"\n") != len(lines) + 1 or b"\0" in self.head:
+        breaks = {self.head.count(b"\n"), self.head.count(b"\r"), len(lines) + 1}
+        if len(breaks) > 1 or self.head.count(b"\0"):
             raise RuntimeError("a header field holds a line break or a NUL")
 
     def _heed(self, name: bytes, value: bytes) -> None:
@@ -140,7 +145,7 @@ class Cycle(RequestResponseCycle):
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (
                 b"" if more else b"0\r\n\r\n"
             )
-        else:
+        elif not self.ends_by_close:
             self.expected_content_length -= len(body)
             if self.expected_content_length < 0:
                 raise RuntimeError("the content is longer than its Content-Length")

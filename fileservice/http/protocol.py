@@ -221,7 +221,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.logger.info("%s - %d: %s", self.client, refused.status, refused.detail)
         if self.answering:
             self.cycle.hang_up()
-            if self.cycle.response_started:
+            if self.cycle.response_started and not self.cycle.head:
                 self._part()
                 return
         self._answer(refusal(refused), b"-", b"", waits_for_continue=False)
