@@ -164,7 +164,7 @@ class Ledger:
             return await asyncio.get_running_loop().run_in_executor(self._executor, connected)
         except OperationalError as error:
             raise ServiceUnavailable(
-                "The database is busy; nothing was stored. Try again.",
+                "The database cannot be written to now; nothing was stored.",
                 headers={"Retry-After": "5"},
             ) from error
 

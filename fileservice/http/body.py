@@ -79,17 +79,6 @@ class Body:
         body: bytes = message.get("body", b"")
         return body
 
-    async def whole(self, pace: Pace, limit: int) -> bytes | None:
-        """Return the whole body, or None where it has more than `limit` bytes."""
-        if self.declared is not None and self.declared > limit:
-            return None
-        content = bytearray()
-        async for chunk in self.chunks(pace):
-            content += chunk
-            if len(content) > limit:
-                return None
-        return bytes(content)
-
 
 def slow(pace: Pace) -> SlowBody:
     """Return the refusal of a body below `pace`."""

@@ -15,8 +15,6 @@ from fileservice.http.visitors import browser_of, check_origin, form_token, orig
 from fileservice.ledger import StoredFile
 from fileservice.uploads import delete
 
-SMALL_FORM = 4 << 10
-
 
 def links(request: ASGIRequest, stored: StoredFile) -> tuple[str, str]:
     """Return the link to give away and the link to keep."""
@@ -76,7 +74,6 @@ def show(request: ASGIRequest, stored: StoredFile) -> HttpResponseBase:
 async def delete_form(request: NativeRequest, key: str) -> HttpResponseBase:
     """POST /uploads/<key>/delete is DELETE for a form; whoever holds the key may."""
     check_origin(request)
-    await request.stream.whole(resources_of(request).pace, SMALL_FORM)
     resources = resources_of(request)
     if not await delete(resources.ledger, resources.storage, kept(resources, key)):
         raise absent()
