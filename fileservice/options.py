@@ -37,7 +37,7 @@ class Options:
         token: what `Authorization` must carry in "private"; empty means log in is the only way.
         hosts: names under which browsers reach the service (the Host field).
         trusted_proxies: addresses whose X-Forwarded-* fields are believed.
-        max_upload_bytes: largest file taken.
+        max_upload_bytes: largest file taken, and the most that a form's files may have together.
         min_free_bytes: an upload that would leave less room on the disk is refused.
         body_wait_seconds: how long a body may be silent, and the window of the next.
         min_bytes_per_second: a body slower than this over the window is ended.

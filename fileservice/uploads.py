@@ -9,6 +9,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from django.db import Error
+
 from fileservice.errors import (
     DigestMismatch,
     InsufficientStorage,
@@ -20,14 +22,23 @@ from fileservice.mediatypes import HEAD_BYTES, media_type
 from fileservice.names import CleanName
 from fileservice.storage import Incoming, Storage
 
+LOOK_EVERY = 64 << 20  # bytes between two looks at how much room the disk still has
 # For each byte one of the 32 letters of RFC 4648 6, in lower case; all are as likely.
 LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one upload may take: bytes of the file, and bytes that must stay free on the disk."""
+    """
+    What one upload may take.
 
+    Attributes:
+        request_bytes: of the files of one request together.
+        file_bytes: of this file; less than `request_bytes` where others came before it.
+        free_bytes: what must stay free on the disk.
+    """
+
+    request_bytes: int
     file_bytes: int
     free_bytes: int
 
@@ -52,7 +63,7 @@ class Upload:
         self._head = b""
         self._storage = storage
         self._incoming: Incoming = storage.create(self.id)
-        self._recorded = False
+        self._may_have_row = False
 
     async def __aenter__(self) -> Self:
         await self._incoming.__aenter__()
@@ -65,7 +76,7 @@ class Upload:
         at: TracebackType | None,
     ) -> None:
         await self._incoming.__aexit__(kind, error, at)
-        if self.sha256 and not self._recorded:
+        if self.sha256 and not self._may_have_row:
             await self._storage.delete(self.id)
 
     @property
@@ -73,22 +84,28 @@ class Upload:
         """Bytes so far."""
         return self._incoming.size
 
-    async def append(self, chunks: AsyncIterable[bytes | memoryview], *, limit: int) -> None:
+    async def append(self, chunks: AsyncIterable[bytes | memoryview], limits: Limits) -> None:
         """
         Take `chunks`.
 
         Raises:
-            TooLarge: more than `limit` bytes came in all.
-            InsufficientStorage, ServiceUnavailable: see `disk_errors`.
+            TooLarge: more bytes came than a file may have.
+            InsufficientStorage: the disk has no more room, or would have too little.
+            ServiceUnavailable: see `disk_errors`.
         """
-        incoming = self._incoming
+        incoming, limit = self._incoming, limits.file_bytes
+        look_at = LOOK_EVERY
         async for chunk in chunks:
             if len(self._head) < HEAD_BYTES:
                 self._head += bytes(chunk[: HEAD_BYTES - len(self._head)])
             if incoming.size + len(chunk) > limit:
-                raise too_large(limit)
+                raise too_large(limits)
             with disk_errors():
                 await incoming.write(chunk)
+            if incoming.size >= look_at:
+                # Nobody knows the end of a chunked body, and others fill the disk, too.
+                check_room(self._storage, limits, 0)
+                look_at += LOOK_EVERY
 
     async def seal(self, expected: bytes | None = None) -> None:
         """
@@ -118,9 +135,9 @@ class Upload:
             sender=self.sender,
         )
 
-    def recorded(self) -> None:
-        """Note that the row is committed: the bytes stay."""
-        self._recorded = True
+    def keep(self, *, keep: bool = True) -> None:
+        """Note that there may be a row, so that the bytes stay; or that there surely is none."""
+        self._may_have_row = keep
 
 
 async def finish(ledger: Ledger, uploads: Sequence[Upload]) -> list[StoredFile]:
@@ -131,9 +148,16 @@ async def finish(ledger: Ledger, uploads: Sequence[Upload]) -> list[StoredFile]:
         ServiceUnavailable: the database is busy; no file was made.
     """
     files = [upload.stored() for upload in uploads]
-    await ledger.add(files)
+    # Where the wait is cancelled the commit goes on: better bytes without a row, which are
+    # swept, than a row without bytes.
     for upload in uploads:
-        upload.recorded()
+        upload.keep()
+    try:
+        await ledger.add(files)
+    except (Error, ServiceUnavailable):
+        for upload in uploads:
+            upload.keep(keep=False)
+        raise
     return files
 
 
@@ -159,7 +183,7 @@ def check_room(storage: Storage, limits: Limits, declared: int) -> None:
         InsufficientStorage: the disk would have less than `limits.free_bytes` left.
     """
     if declared > limits.file_bytes:
-        raise too_large(limits.file_bytes)
+        raise too_large(limits)
     if storage.free_bytes() - declared < limits.free_bytes:
         raise InsufficientStorage("The disk has no room for this file.")
 
@@ -185,11 +209,12 @@ def disk_errors() -> Iterator[None]:
         raise
 
 
-def too_large(limit: int) -> TooLarge:
-    """Return the refusal of a file of more than `limit` bytes."""
+def too_large(limits: Limits) -> TooLarge:
+    """Return the refusal of more bytes than one request may bring."""
     return TooLarge(
-        f"A file may have at most {limit:,} bytes (FILESERVICE_MAX_UPLOAD_BYTES).",
-        extensions={"limit_bytes": limit},
+        f"A file, or all files of a form together, may have at most {limits.request_bytes:,} bytes"
+        " (FILESERVICE_MAX_UPLOAD_BYTES).",
+        extensions={"limit_bytes": limits.request_bytes},
     )
 
 

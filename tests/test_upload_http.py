@@ -298,6 +298,19 @@ def test_a_body_that_grows_past_the_limit_is_refused_and_leaves_nothing(
     assert strict.stored() == before
 
 
+def test_the_files_of_a_form_share_the_limit(strict: Server) -> None:
+    before = strict.stored()
+    half = b"x" * (LIMIT // 2)
+
+    fitting = post(strict, form_body(file_part(b"a", half), file_part(b"b", half)))
+    larger = post(strict, form_body(file_part(b"a", half), file_part(b"b", half + b"x")))
+
+    assert fitting.status == 201
+    assert larger.status == 413
+    assert "100,000 bytes" in larger.text
+    assert len(strict.stored()) == len(before) + 2
+
+
 def test_a_file_of_exactly_the_limit_is_taken(strict: Server) -> None:
     content = b"x" * LIMIT
 

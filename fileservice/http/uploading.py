@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
@@ -79,7 +80,7 @@ async def put(request: NativeRequest, name: bytes) -> HttpResponseBase:
     check_room(resources.storage, limits, request.stream.declared or 0)
     sender = sender_of(browser_of(request))
     async with Upload(resources.storage, cleaned, sender=sender, now=datetime.now(UTC)) as upload:
-        await upload.append(request.stream.chunks(resources.pace), limit=limits.file_bytes)
+        await upload.append(request.stream.chunks(resources.pace), limits)
         await upload.seal(expected)
         stored = await finish(resources.ledger, [upload])
     return created(request, stored)
@@ -134,7 +135,8 @@ async def receive(
                 now=datetime.now(UTC),
             )
         )
-        await upload.append(form.content(), limit=limits.file_bytes)
+        await upload.append(form.content(), limits)
+        limits = replace(limits, file_bytes=limits.file_bytes - upload.size)
         await upload.seal()
         uploads.append(upload)
     return uploads
@@ -165,7 +167,8 @@ def expected_sha256(request: NativeRequest) -> bytes | None:
 def limits_of(resources: Resources) -> Limits:
     """Return what one upload may take."""
     options = resources.options
-    return Limits(file_bytes=options.max_upload_bytes, free_bytes=options.min_free_bytes)
+    most = options.max_upload_bytes
+    return Limits(request_bytes=most, file_bytes=most, free_bytes=options.min_free_bytes)
 
 
 def created(request: NativeRequest, stored: list[StoredFile]) -> HttpResponseBase:
