@@ -92,10 +92,11 @@ class Form:
     def __init__(self, chunks: AsyncIterator[bytes], boundary: bytes) -> None:
         self._chunks = chunks
         self._events: deque[Part | memoryview | Mark] = deque()
-        self._closing = b"--" + boundary + b"--"
+        self._closing = b"\r\n--" + boundary + b"--"
         self._headers: list[tuple[bytearray, bytearray]] = []
         self._chunk = b""
-        self._tail = b""
+        # The first boundary has no line break of its own before it.
+        self._tail = b"\r\n"
         self._parts = 0
         self._fields_bytes = 0
         self._preamble = 0
@@ -175,9 +176,11 @@ class Form:
             raise BadForm(f"The form cannot be read: {error}.") from None
         if self._events and self._events[-1] is Mark.END_OF_FORM:
             # The parser stops at the first closing boundary and says nothing of what follows.
-            joined = self._tail + chunk
-            self._refuse_epilogue(joined[joined.index(self._closing) + len(self._closing) :])
-        self._tail = chunk[-len(self._closing) :]
+            _, _, rest = (self._tail + chunk).partition(self._closing)
+            self._refuse_epilogue(rest)
+        else:
+            short = len(chunk) < len(self._closing)
+            self._tail = (self._tail + chunk if short else chunk)[-len(self._closing) :]
 
     def _refuse_epilogue(self, rest: bytes) -> None:
         self._epilogue += len(rest)
