@@ -75,11 +75,10 @@ async def put(request: NativeRequest, name: bytes) -> HttpResponseBase:
         raise UnsupportedRequest("Send a form by POST to /files/, or the bare file by PUT.")
     resources = resources_of(request)
     limits = limits_of(resources)
-    cleaned = clean_name(name)
+    upload = new_upload(request, name)
     expected = expected_sha256(request)
     check_room(resources.storage, limits, request.stream.declared or 0)
-    sender = sender_of(browser_of(request))
-    async with Upload(resources.storage, cleaned, sender=sender, now=datetime.now(UTC)) as upload:
+    async with upload:
         await upload.append(request.stream.chunks(resources.pace), limits)
         await upload.seal(expected)
         stored = await finish(resources.ledger, [upload])
@@ -98,24 +97,29 @@ async def post_form(request: NativeRequest) -> HttpResponseBase:
     check_room(resources.storage, limits, max(0, (request.stream.declared or 0) - FORM_OVERHEAD))
     form = Form(request.stream.chunks(resources.pace), boundary)
     async with AsyncExitStack() as stack:
-        uploads = await receive(request, form, resources, limits, stack)
+        uploads = await receive(request, form, limits, stack)
         if not uploads:
             raise NoFile("The form holds no file; send one as the field `file`.")
         stored = await finish(resources.ledger, uploads)
     return created(request, stored)
 
 
+def new_upload(request: NativeRequest, name: bytes) -> Upload:
+    """Begin an upload under the client's `name`, for the browser that sends it."""
+    return Upload(
+        resources_of(request).storage,
+        clean_name(name),
+        sender=sender_of(browser_of(request)),
+        now=datetime.now(UTC),
+    )
+
+
 async def receive(
-    request: NativeRequest,
-    form: Form,
-    resources: Resources,
-    limits: Limits,
-    stack: AsyncExitStack,
+    request: NativeRequest, form: Form, limits: Limits, stack: AsyncExitStack
 ) -> list[Upload]:
     """Return the sealed uploads of a form; `stack` takes back what does not become a file."""
     uploads: list[Upload] = []
     token_needed = needs_form_token(request)
-    sender = sender_of(browser_of(request))
     async for part in form.parts():
         if part.filename is None:
             value = await form.text()
@@ -127,14 +131,7 @@ async def receive(
         if not part.filename:
             await refuse_bytes_without_name(form.content())
             continue
-        upload = await stack.enter_async_context(
-            Upload(
-                resources.storage,
-                clean_name(part.filename),
-                sender=sender,
-                now=datetime.now(UTC),
-            )
-        )
+        upload = await stack.enter_async_context(new_upload(request, part.filename))
         await upload.append(form.content(), limits)
         limits = replace(limits, file_bytes=limits.file_bytes - upload.size)
         await upload.seal()
