@@ -10,22 +10,26 @@ from pathlib import Path
 PRIVATE_FILE = 0o600
 
 
-class HashedFile(io.FileIO):
-    """A file that is hashed as it is written, so that one hop to a thread does both."""
+class WholeFile(io.FileIO):
+    """A new file for its owner only, that writes all of what it is given."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE), "wb"
         )
-        self.digest = hashlib.sha256()
 
     def writelines(self, chunks: Iterable[Buffer]) -> None:
-        """Append and hash `chunks`."""
+        """Append `chunks`; `FileIO.writelines` would pass over a write that was cut short."""
         for chunk in chunks:
-            self.digest.update(chunk)
             rest = memoryview(chunk)
             while rest:
                 rest = rest[self.write(rest) :]
+
+
+def digest_all(digest: "hashlib._Hash", chunks: Iterable[Buffer]) -> None:
+    """Feed `chunks` to `digest`."""
+    for chunk in chunks:
+        digest.update(chunk)
 
 
 def unchanged(folder: Path, before: datetime) -> list[Path]:

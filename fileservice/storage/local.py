@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import hashlib
 import io
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -44,7 +45,8 @@ class LocalIncoming:
         self._draft = f"{storage.incoming}/{id}"
         self._chunks: list[bytes | bytearray | memoryview] = []
         self._waiting = 0
-        self._file: disk.HashedFile | None = None
+        self._file: disk.WholeFile | None = None
+        self._digest = hashlib.sha256()
         self._job: asyncio.Future[Any] | None = None
         self._placed = False
         self._finished = False
@@ -90,8 +92,13 @@ class LocalIncoming:
         if self._file is None:
             self._job = asyncio.ensure_future(self._storage.off_loop(self._open))
             await self._settle()
-        file = wrap_file(self._file, executor=self._storage.block_executor)
-        self._job = asyncio.ensure_future(file.writelines(chunks))
+        threads = self._storage.block_executor
+        file = wrap_file(self._file, executor=threads)
+        # Side by side: for one large PUT that takes 0.67 s where one after the other takes 0.86.
+        self._job = asyncio.gather(
+            file.writelines(chunks),
+            off_loop(disk.digest_all)(self._digest, chunks, executor=threads),
+        )
 
     async def finish(self) -> str:
         """See `storage.Incoming.finish`; a blob of one block takes a single hop for everything."""
@@ -107,22 +114,17 @@ class LocalIncoming:
             await asyncio.shield(self._job)
             self._job = None
 
-    def _open(self) -> disk.HashedFile:
-        self._file = disk.HashedFile(self._draft)
-        return self._file
+    def _open(self) -> None:
+        self._file = disk.WholeFile(self._draft)
 
     def _complete(self) -> str:
         """Write what is left, sync, and give the blob its place."""
         if self._file is None:
             return self._complete_at_once()
-        with self._file as file:
-            file.writelines(self._chunks)
-            # An error here is a lost file: the kernel may have dropped the pages, and a second
-            # fsync would then report success (PostgreSQL's fsync finding of 2018).
-            os.fsync(file.fileno())
+        self._end(self._file)
         self._storage.place(self._draft, self._id)
         self._placed = True
-        return file.digest.hexdigest()
+        return self._digest.hexdigest()
 
     def _complete_at_once(self) -> str:
         """
@@ -131,12 +133,19 @@ class LocalIncoming:
         A draft would gain nothing: until the row is there nobody looks, and a blob without a row
         is swept as a draft is.
         """
-        with self._storage.new_blob(self._id) as file:
-            self._placed = True
-            file.writelines(self._chunks)
-            os.fsync(file.fileno())
+        file = self._storage.new_blob(self._id)
+        self._placed = True
+        self._end(file)
         disk.sync_folder(self._storage.folder(self._id))
-        return file.digest.hexdigest()
+        return self._digest.hexdigest()
+
+    def _end(self, file: disk.WholeFile) -> None:
+        with file:
+            disk.digest_all(self._digest, self._chunks)
+            file.writelines(self._chunks)
+            # An error here is a lost file: the kernel may have dropped the pages, and a second
+            # fsync would then report success (PostgreSQL's fsync finding of 2018).
+            os.fsync(file.fileno())
 
     def _discard(self) -> None:
         if self._file is not None:
@@ -192,7 +201,7 @@ class LocalStorage:
         status = os.statvfs(self.root)
         return status.f_bavail * status.f_frsize
 
-    def new_blob(self, id: str) -> disk.HashedFile:
+    def new_blob(self, id: str) -> disk.WholeFile:
         """
         Open a blob to be written in its place; call it in a thread.
 
@@ -201,10 +210,10 @@ class LocalStorage:
         """
         folder = self.folder(id)
         try:
-            return disk.HashedFile(f"{folder}/{id}")
+            return disk.WholeFile(f"{folder}/{id}")
         except FileNotFoundError:
             self._make_folder(folder)
-            return disk.HashedFile(f"{folder}/{id}")
+            return disk.WholeFile(f"{folder}/{id}")
 
     def _make_folder(self, folder: str) -> None:
         Path(folder).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
