@@ -1,5 +1,6 @@
 """What lives as long as a worker: opened in the loop that uses it, closed in reverse."""
 
+import gc
 import logging
 import os
 import sqlite3
@@ -118,6 +119,10 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
     scope["state"]["resources"] = resources
+    # What lives as long as the worker need not be looked through again: a full collection held
+    # the loop for 54 ms with Django's 72,000 objects in it.
+    gc.collect()
+    gc.freeze()
     async with stack, sweeping(resources.ledger, resources.storage):
         await send({"type": "lifespan.startup.complete"})
         await receive()
