@@ -24,6 +24,7 @@ from fileservice.pdf.sandbox import compile_apart
 DEFAULT_TEMPLATE = "certificate"
 TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
+LONGEST_ZONE_NAME = 64  # the longest today has 32 characters
 COMPILED_FOLDER = ".compiled"
 # Crockford's base 32: no letter that looks like a digit. 26 of them are 130 random bits.
 NUMBER_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -156,7 +157,8 @@ def zone_of(name: str) -> ZoneInfo:
         BadValue: there is none.
     """
     unknown = BadValue(f"There is no time zone {name!r}; use a name such as UTC or Europe/Berlin.")
-    if not ZONE_NAME.fullmatch(name):
+    # tzdata looks for the name as a file, and a file system refuses one that is too long.
+    if len(name) > LONGEST_ZONE_NAME or not ZONE_NAME.fullmatch(name):
         raise unknown
     try:
         return ZoneInfo(name)
