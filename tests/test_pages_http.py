@@ -45,6 +45,15 @@ def test_a_link_to_keep_is_a_page_with_a_button_for_a_browser(server: Server) ->
         ("image/png", "text/plain"),
         ("application/json;q=0", "text/plain"),
         ("nonsense", "text/plain"),
+        (",,;", "text/plain"),
+        ("*/*, application/json", "application/problem+json"),
+        ("text/html;q=2", "text/html"),
+        ("text/html;q=high, application/json;q=0.9", "text/html"),
+        ("text/html;level=1;q=0.1, application/json;q=0.5", "application/problem+json"),
+        ("TEXT/HTML", "text/html"),
+        # Django cannot read these two, and says so by a ValueError.
+        ("text/html;q*=utf-9''x", "text/html"),
+        ("text/html" + ";a" * 8000, "text/html"),
     ],
 )
 def test_an_answer_has_the_shape_that_is_preferred(

@@ -1,6 +1,7 @@
 """Answers in the shape the client asked for: a page, JSON, or a line for a terminal."""
 
 import json
+import re
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from fileservice.errors import FileserviceError, MethodNotAllowed
 Shape = Literal["page", "json", "text"]
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
+QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 SHAPES: dict[str, Shape] = {
     "text/html": "page",
     "application/json": "json",
@@ -40,10 +42,18 @@ def shape_of(request: ASGIRequest) -> Shape:
     accept = request.META.get("HTTP_ACCEPT", "*/*")
     if accept in SHAPES:
         return SHAPES[accept]
-    for accepted in request.accepted_types:
-        if shape := SHAPES.get(f"{accepted.main_type}/{accepted.sub_type}"):
-            return shape
-    return "text"
+    preferred = sorted(map(preference, accept.split(",")))
+    return next(
+        (SHAPES[kind] for rank, _, kind in preferred if rank < 0 and kind in SHAPES), "text"
+    )
+
+
+def preference(accepted: str) -> tuple[float, bool, str]:
+    """Return how a media range sorts: by falling quality, wild cards last (RFC 9110 12.5.1)."""
+    kind, *parameters = accepted.lower().split(";")
+    qualities = [value.strip()[2:] for value in parameters if value.strip().startswith("q=")]
+    quality = float(qualities[0]) if qualities and QUALITY.fullmatch(qualities[0]) else 1.0
+    return -quality, "*" in kind, kind.strip()
 
 
 def text(content: str, status: int = 200) -> HttpResponse:
