@@ -116,6 +116,13 @@ def test_a_stop_lets_an_upload_end(migrated: Path) -> None:
         assert running.process.wait(START_SECONDS) in (0, -signal.SIGTERM)
 
 
+def test_the_address_is_told_before_anything_else(migrated: Path) -> None:
+    with serving(migrated, ACCESS="open") as running:
+        first = running.log.read_text().splitlines()[0]
+
+        assert first == f"fileservice is on {running.url} (stop with Ctrl+C)"
+
+
 def test_a_database_without_tables_stops_the_start(tmp_path: Path) -> None:
     refused = manage(tmp_path, "serve", "--port", str(free_port()))
 

@@ -43,6 +43,7 @@ class Command(BaseCommand):
         refuse_unasked_exposure(host, uds)
         where = f"unix socket {uds}" if uds else f"http://{address(host)}:{options['port']}"
         self.stdout.write(f"fileservice is on {where} (stop with Ctrl+C)")
+        self.stdout.flush()  # a pipe or a journal would see it at the end only
         uvicorn.run(
             "fileservice.asgi:application",
             host=host,
