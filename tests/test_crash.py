@@ -103,31 +103,35 @@ def test_a_kill_at_any_step_loses_nothing_that_was_told(
             put(restarted, b"and goes on")
 
 
+SMALL, LARGE = 10_000, 3_000_000  # written in place; by a draft that is linked to its place
+
+
 @pytest.mark.parametrize(
-    ("fault", "status"),
+    ("fault", "status", "sizes"),
     [
-        ("fsync:error=EIO:when=1", 500),
-        ("fsync:error=EIO:when=2", 500),
-        ("fsync:error=ENOSPC:when=1", 507),
-        ("fsync:error=EDQUOT:when=1", 507),
-        ("linkat,link:error=EIO:when=1", 500),
-        ("linkat,link:error=ENOSPC:when=1", 507),
-        ("openat:error=EMFILE:when=1", 503),
+        ("fsync:error=EIO:when=1", 500, [SMALL, LARGE]),
+        ("fsync:error=EIO:when=2", 500, [SMALL]),
+        ("fsync:error=ENOSPC:when=1", 507, [SMALL, LARGE]),
+        ("fsync:error=EDQUOT:when=1", 507, [SMALL, LARGE]),
+        ("linkat,link:error=EIO:when=1", 500, [LARGE]),
+        ("linkat,link:error=ENOSPC:when=1", 507, [LARGE]),
+        ("openat:error=EMFILE:when=1", 503, [SMALL]),
     ],
 )
 def test_an_error_of_the_disk_is_told_and_leaves_nothing(
-    migrated: Path, fault: str, status: int
+    migrated: Path, fault: str, status: int, sizes: list[int]
 ) -> None:
-    with serving(migrated, ACCESS="open") as running:
-        put(running, b"the folder of the first file is there")
-        before = running.stored()
+    for size in sizes:
+        with serving(migrated, ACCESS="open") as running:
+            put(running, b"the folder of the first file is there")
+            before = running.stored()
 
-        with injecting(running, fault):
-            answer = running.ask("PUT", "/files/a.bin", b"x" * 10_000)
+            with injecting(running, fault):
+                answer = running.ask("PUT", "/files/a.bin", b"x" * size)
 
-        assert answer.status == status, answer
-        assert running.stored() == before
-        put(running, b"and goes on")
+            assert answer.status == status, answer
+            assert running.stored() == before
+            put(running, b"and goes on")
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(migrated: Path) -> None:
