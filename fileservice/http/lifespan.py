@@ -28,7 +28,7 @@ from fileservice.sweeping import sweeping
 log = logging.getLogger("fileservice.lifespan")
 
 # Uploads spend their thread in fsync, not on a core: more than cores pays (docs/decisions).
-DISK_THREADS = 16
+DISK_THREADS = 12
 # In a checkout beside the package, in a wheel inside of it.
 PACKAGE = Path(fileservice.__file__).parent
 SHIPPED_TEMPLATES = PACKAGE / "pdf" / "templates"
