@@ -20,7 +20,7 @@ from tests.conftest import CHECKOUT, Server, need_program, serving
 README = CHECKOUT / "README.md"
 API = CHECKOUT / "docs" / "api.md"
 DECISIONS = CHECKOUT / "docs" / "decisions"
-MADE_BY_BENCH = (CHECKOUT / "bench" / "results.md", CHECKOUT / "bench" / ".peers")
+MADE_BY_BENCH = (CHECKOUT / "bench" / ".peers",)
 TOKEN = "correct-horse-battery-staple-0123456789"  # noqa: S105 - of a service that lives for a test
 
 # In pieces, or this page would be the first to break its own rule.
