@@ -31,6 +31,7 @@ ROWS: Mapping[str, Callable[[Terms], Row]] = {
     "small-downloads": downloads.small_downloads,
     "big-download": downloads.big_download,
     "certificates": certificates.certificates,
+    "named-certificates": certificates.named_certificates,
     "engine": certificates.engine,
     "latency": latency.small_requests_beside_uploads,
 }
