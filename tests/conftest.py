@@ -106,6 +106,16 @@ def is_up(server: Server) -> bool:
         return False
 
 
+def wait_until_up(server: Server) -> None:
+    """Return when the server answers; it tells nobody but its socket that it is up."""
+    for _ in range(START_SECONDS * 20):
+        if is_up(server):
+            break
+        assert server.process.poll() is None, server.log.read_text()
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(0.05)
+
+
 @contextmanager
 def serving(migrated: Path, *arguments: str, **options: str) -> Iterator[Server]:
     """Serve with these FILESERVICE_* options until the end of the block."""
@@ -124,13 +134,7 @@ def serving(migrated: Path, *arguments: str, **options: str) -> Iterator[Server]
         )
     server = Server("127.0.0.1", port, root, process, log)
     try:
-        for _ in range(START_SECONDS * 20):
-            if is_up(server):
-                break
-            assert process.poll() is None, log.read_text()
-            # The server tells nobody but its socket that it is up.
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.05)
+        wait_until_up(server)
         yield server
     finally:
         process.send_signal(signal.SIGTERM)

@@ -17,9 +17,9 @@ from tests.conftest import (
     Server,
     environment,
     free_port,
-    is_up,
     manage,
     serving,
+    wait_until_up,
 )
 
 
@@ -65,11 +65,7 @@ def test_granian_serves_the_same_program(migrated: Path, tmp_path: Path) -> None
         )
     running = Server("127.0.0.1", port, migrated, process, log)
     try:
-        for _ in range(START_SECONDS * 20):
-            if is_up(running):
-                break
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.05)
+        wait_until_up(running)
         walk(running)
         walk(running)
     finally:

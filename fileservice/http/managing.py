@@ -47,8 +47,7 @@ async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
     resources = resources_of(request)
     stored = kept(resources, key)
     if request.method == "DELETE":
-        if not await delete(resources.ledger, resources.storage, stored):
-            raise absent()
+        await remove(resources, stored)
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     return show(request, stored)
 
@@ -75,9 +74,14 @@ async def delete_form(request: NativeRequest, key: str) -> HttpResponseBase:
     """POST /uploads/<key>/delete is DELETE for a form; whoever holds the key may."""
     check_origin(request)
     resources = resources_of(request)
-    if not await delete(resources.ledger, resources.storage, kept(resources, key)):
-        raise absent()
+    await remove(resources, kept(resources, key))
     return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
+
+
+async def remove(resources: Resources, stored: StoredFile) -> None:
+    """Delete a file; who comes second finds nothing."""
+    if not await delete(resources.ledger, resources.storage, stored):
+        raise absent()
 
 
 def kept(resources: Resources, key: str) -> StoredFile:
