@@ -2,9 +2,9 @@
 The failures a client can cause, each with its HTTP status.
 
 FileserviceError
-  BadRequest 400           BadName, NoFile, Truncated, BadForm, DigestMismatch
+  BadRequest 400           BadName, NoFile, Truncated, BadForm, DigestMismatch, BadUrl
   Unauthorized 401
-  Forbidden 403
+  Forbidden 403            UrlRefused
   NotFound 404
   MethodNotAllowed 405
   SlowBody 408
@@ -13,7 +13,9 @@ FileserviceError
   UnsupportedRequest 415
   RangeNotSatisfiable 416
   Unprocessable 422        TemplateError (pdf.errors), BadValue
+  RemoteFailed 502
   ServiceUnavailable 503
+  RemoteTimeout 504
   InsufficientStorage 507
 """
 
@@ -93,6 +95,13 @@ class DigestMismatch(BadRequest):
     title = "Digest does not match"
 
 
+class BadUrl(BadRequest):
+    """A URL is not one that every program reads alike, or not of a scheme that is fetched."""
+
+    code = "bad_url"
+    title = "Bad URL"
+
+
 class Unauthorized(FileserviceError):
     """Who asks is not known, and has to be."""
 
@@ -107,6 +116,13 @@ class Forbidden(FileserviceError):
     status = 403
     code = "forbidden"
     title = "Not allowed"
+
+
+class UrlRefused(Forbidden):
+    """The service may not fetch from this host, port or address."""
+
+    code = "url_refused"
+    title = "URL not allowed"
 
 
 class NotFound(FileserviceError):
@@ -187,12 +203,28 @@ class BadValue(Unprocessable):
     title = "Bad value"
 
 
+class RemoteFailed(FileserviceError):
+    """Another host that is needed refused, broke off, or sent what cannot be used."""
+
+    status = 502
+    code = "remote_failed"
+    title = "Another host failed"
+
+
 class ServiceUnavailable(FileserviceError):
     """The service cannot do this now, and may soon; `headers` carries Retry-After."""
 
     status = 503
     code = "unavailable"
     title = "Not available now"
+
+
+class RemoteTimeout(FileserviceError):
+    """Another host that is needed did not answer in time."""
+
+    status = 504
+    code = "remote_timeout"
+    title = "Another host is too slow"
 
 
 class InsufficientStorage(FileserviceError):

@@ -103,10 +103,10 @@ def clean_name(raw: bytes) -> CleanName:
     except UnicodeDecodeError as error:
         raise BadName("The file name is not UTF-8.") from error
     _refuse(sent)
-    settled = _settled(sent)
-    _refuse_in_any_reading(settled)
-    text = _fitted(settled.translate(AWKWARD))
-    if text != settled:
+    name = settled(sent)
+    _refuse_in_any_reading(name)
+    text = _fitted(name.translate(AWKWARD))
+    if text != name:
         # A cut through "&#470;" leaves "&#47".
         _refuse_in_any_reading(text)
     return CleanName(text, changed=text != sent)
@@ -168,7 +168,7 @@ def _visible(text: str) -> str:
     return HIDDEN.sub(r"\1", text)
 
 
-def _settled(text: str) -> str:
+def settled(text: str) -> str:
     """
     Return `text` in NFC, without what cannot be seen.
 
@@ -227,7 +227,7 @@ def _fitted(text: str) -> str:
         text = guarded(text.lstrip(BLANK).rstrip(f"{BLANK}."))
         if len(text.encode()) <= MAX_NAME_BYTES:
             return text
-        text = _settled(_cut(text))
+        text = settled(_cut(text))
 
 
 def _cut(text: str) -> str:

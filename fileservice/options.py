@@ -1,11 +1,16 @@
 """What the operator may choose: every `FILESERVICE_*` variable, typed, and what is wrong."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
+
+from fileservice.addresses import Network, networks_of
+from fileservice.errors import BadUrl
+from fileservice.remoteurls import RemoteUrl, parse_remote_url
 
 Access = Literal["open", "private"]
 
@@ -15,6 +20,8 @@ PRIVATE = 0o600
 SMALLEST_TOKEN = 32  # characters; 128 bits even when the token is only hexadecimal
 GIB = 1 << 30
 MIB = 1 << 20
+TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+PANEL_NAME = re.compile(r"\w[\w-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,10 @@ class Options:
         body_wait_seconds: how long a body may be silent, and the window of the next.
         min_bytes_per_second: a body slower than this over the window is ended.
         secret_key: signs cookies and form tokens.
+        fetch_allow_networks: networks that every URL may lead to, also one from a request.
+        template_urls: where a template is, by its name.
+        template_hosts: hosts, with ports, where a request may say that a template is.
+        home_panels: where the panels of the home page are, by their titles.
     """
 
     root: Path
@@ -54,6 +65,10 @@ class Options:
     body_wait_seconds: int
     min_bytes_per_second: int
     secret_key: str
+    fetch_allow_networks: frozenset[Network]
+    template_urls: Mapping[str, RemoteUrl]
+    template_hosts: frozenset[tuple[str, int]]
+    home_panels: Mapping[str, RemoteUrl]
 
     @property
     def database(self) -> Path:
@@ -120,6 +135,10 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         body_wait_seconds=reader.count(6, "BODY_WAIT_SECONDS", 30, least=1),
         min_bytes_per_second=reader.count(7, "MIN_BYTES_PER_SECOND", 1024, least=0),
         secret_key=_secret_key(reader, root),
+        fetch_allow_networks=_networks(reader),
+        template_urls=_urls(reader, 13, "TEMPLATE_URLS", TEMPLATE_NAME),
+        template_hosts=_hosts(reader),
+        home_panels=_urls(reader, 15, "HOME_PANELS", PANEL_NAME),
     )
     _refuse_unknown(reader)
     return options, tuple(reader.problems)
@@ -158,6 +177,45 @@ def _token(reader: Reader) -> str:
         reader.wrong(3, "TOKEN", f"must be at least {SMALLEST_TOKEN} printable ASCII characters")
         return ""
     return token
+
+
+def _networks(reader: Reader) -> frozenset[Network]:
+    try:
+        return frozenset(networks_of(reader.text("FETCH_ALLOW_NETWORKS")))
+    except ValueError as error:
+        reader.wrong(12, "FETCH_ALLOW_NETWORKS", f"must list networks such as 10.0.0.0/8: {error}")
+        return frozenset()
+
+
+def _urls(
+    reader: Reader, number: int, variable: str, names: re.Pattern[str]
+) -> dict[str, RemoteUrl]:
+    """Return the variable, `name=URL` several times, as a mapping in its order."""
+    found: dict[str, RemoteUrl] = {}
+    for entry in reader.text(variable).split():
+        name, _, url = entry.partition("=")
+        if not names.fullmatch(name) or name in found:
+            reader.wrong(number, variable, f"must be name=URL each, with names apart: {entry!r}")
+            continue
+        try:
+            found[name] = parse_remote_url(url)
+        except BadUrl as error:
+            reader.wrong(number, variable, f"has a bad URL for {name!r}: {error.detail}")
+    return found
+
+
+def _hosts(reader: Reader) -> frozenset[tuple[str, int]]:
+    found = []
+    for entry in reader.text("TEMPLATE_HOSTS").split():
+        try:
+            url = parse_remote_url(f"https://{entry}")
+        except BadUrl as error:
+            reader.wrong(14, "TEMPLATE_HOSTS", f"has a bad host: {error.detail}")
+            continue
+        if url.target != "/" or entry.endswith("/"):
+            reader.wrong(14, "TEMPLATE_HOSTS", f"must list hosts, not URLs: {entry!r}")
+        found.append((url.host, url.port))
+    return frozenset(found)
 
 
 def _secret_key(reader: Reader, root: Path) -> str:

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, re_path
 
-from fileservice.http import certificates, health, managing, pages, uploading
+from fileservice.http import certificates, health, managing, metrics, pages, uploading
 
 # Streamed bodies, no threads.
 native = [
@@ -18,6 +18,7 @@ native = [
     path("problems/<str:code>", pages.problem_kind),
     path("livez", health.livez),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
 ]
 
 # Stock Django for people who run the service.

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fileservice.certificates import (
-    COMPILED_FOLDER,
     NUMBER_LENGTH,
     NUMBER_LETTERS,
     Templates,
@@ -21,6 +20,7 @@ from fileservice.certificates import (
 from fileservice.errors import BadValue, NotFound
 from fileservice.pdf.errors import MissingValue, NoPlaceholders
 from tests.conftest import Server
+from tests.otherhosts import templates_in
 from tests.pdfs import checked, page_of, text_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, 999_999, tzinfo=UTC)
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def templates(folder: Path) -> AsyncIterator[Templates]:
-    opened = Templates(folder, SHIPPED)
+    opened = templates_in(folder)
     yield opened
     await opened.close()
 
@@ -90,7 +90,7 @@ async def test_many_first_requests_compile_once(templates: Templates, folder: Pa
     found = await asyncio.gather(*(templates.get("simple") for _ in range(20)))
 
     assert len(set(map(id, found))) == 1
-    assert len(list((folder / COMPILED_FOLDER).iterdir())) == 1
+    assert len(list((folder / ".compiled").iterdir())) == 1
 
 
 async def test_one_who_leaves_does_not_stop_the_others(templates: Templates) -> None:
@@ -115,12 +115,12 @@ async def test_a_changed_template_is_compiled_again(templates: Templates, folder
 
 async def test_another_worker_finds_what_one_compiled(templates: Templates, folder: Path) -> None:
     await templates.get("simple")
-    (kept,) = (folder / COMPILED_FOLDER).iterdir()
+    (kept,) = (folder / ".compiled").iterdir()
     # A plan that no compiler makes: it can only have been read.
     form, digest = kept.read_bytes(), kept.name.partition("-")[0]
     kept.write_bytes(form.replace(digest.encode(), b"0" * 64))
 
-    other = Templates(folder, SHIPPED)
+    other = templates_in(folder)
     plan = (await other.get("simple")).plan
     await other.close()
 
@@ -129,18 +129,18 @@ async def test_another_worker_finds_what_one_compiled(templates: Templates, fold
 
 async def test_a_kept_plan_that_is_broken_is_made_anew(templates: Templates, folder: Path) -> None:
     await templates.get("simple")
-    (kept,) = (folder / COMPILED_FOLDER).iterdir()
+    (kept,) = (folder / ".compiled").iterdir()
     kept.write_bytes(kept.read_bytes()[:100])
 
-    other = Templates(folder, SHIPPED)
+    other = templates_in(folder)
 
     assert (await other.get("simple")).fields == {"id", "name", "timestamp"}
     await other.close()
 
 
 async def test_a_folder_that_cannot_be_written_is_no_hindrance(folder: Path) -> None:
-    (folder / COMPILED_FOLDER).write_bytes(b"in the way")
-    templates = Templates(folder, SHIPPED)
+    (folder / ".compiled").write_bytes(b"in the way")
+    templates = templates_in(folder)
 
     assert (await templates.get("simple")).fields == {"id", "name", "timestamp"}
     await templates.close()
@@ -159,11 +159,11 @@ async def test_a_bad_template_is_read_once_and_refused_each_time(
 
     assert refusals[0] is not refusals[1]
     assert refusals[0].detail == refusals[1].detail
-    assert len(list((folder / COMPILED_FOLDER).glob("*"))) == 0
+    assert len(list((folder / ".compiled").glob("*"))) == 0
 
 
 async def test_closing_stops_what_is_being_compiled(folder: Path) -> None:
-    templates = Templates(folder, SHIPPED)
+    templates = templates_in(folder)
     waiting = asyncio.create_task(templates.get("simple"))
     await asyncio.sleep(0.05)  # until the child process runs
 

@@ -6,7 +6,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from fileservice.addresses import networks_of
 from fileservice.fetch.session import SharedSession
+
+LOOPBACK = networks_of("127.0.0.0/8")
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ async def other_host() -> AsyncIterator[TestServer]:
 
 @pytest.fixture
 async def shared() -> AsyncIterator[SharedSession]:
-    session = SharedSession()
+    session = SharedSession(LOOPBACK)
     yield session
     await session.close()
 
@@ -54,7 +57,7 @@ async def test_a_closed_service_has_no_open_session(shared: SharedSession) -> No
 
 
 async def test_a_service_that_never_asked_has_nothing_to_close() -> None:
-    shared = SharedSession()
+    shared = SharedSession(LOOPBACK)
 
     await shared.close()
 

@@ -13,16 +13,21 @@ HOLD_SECONDS = 0.1
 
 
 class AccessLog:
-    """Lines of one worker; at most `HOLD_SECONDS` of them are lost where it is killed."""
+    """
+    Lines of one worker; at most `HOLD_SECONDS` of them are lost where it is killed.
+
+    Attributes:
+        worker: what the names of its requests begin with.
+    """
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._worker = secrets.token_hex(4)
+        self.worker = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
     def new_name(self) -> str:
         """Return a name for a request, which the answer and the log both carry."""
-        return f"{self._worker}-{next(self._numbers):x}"
+        return f"{self.worker}-{next(self._numbers):x}"
 
     def add(self, line: str) -> None:
         """Write `line` soon, after the time of day."""

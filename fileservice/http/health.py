@@ -17,10 +17,18 @@ async def livez(request: ASGIRequest) -> HttpResponseBase:
 
 @methods("GET", "HEAD")
 async def readyz(request: ASGIRequest) -> HttpResponseBase:
-    """GET /readyz tells whether uploads and downloads can work now: 200 or 503, and which part."""
-    states = {"database": database_state(request), "disk": disk_state(resources_of(request))}
+    """
+    GET /readyz tells whether uploads and downloads can work now: 200 or 503, and which part.
+
+    A template that serves from an old copy is told too, and stops nothing.
+    """
+    resources = resources_of(request)
+    states = {"database": database_state(request), "disk": disk_state(resources)}
     ready = all(state == "ok" for state in states.values())
-    return document({"ready": ready, **states}, status=200 if ready else 503)
+    templates = resources.templates.remote.troubles() or "ok"
+    return document(
+        {"ready": ready, **states, "templates": templates}, status=200 if ready else 503
+    )
 
 
 def database_state(request: ASGIRequest) -> str:

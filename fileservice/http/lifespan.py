@@ -10,17 +10,23 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 
 import fileservice
 from fileservice.certificates import Templates
+from fileservice.compilation import Compiler
+from fileservice.fetch.fetching import Fetcher
 from fileservice.fetch.session import SharedSession
 from fileservice.http.accesslog import AccessLog
 from fileservice.http.body import Pace
 from fileservice.http.messages import Receive, Scope, Send
 from fileservice.ledger import Ledger
+from fileservice.localtemplates import LocalTemplates
 from fileservice.options import Options
+from fileservice.panels import Panels
+from fileservice.remotetemplates import RemoteTemplates
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
 from fileservice.sweeping import sweeping
@@ -49,6 +55,8 @@ class Resources:
     ledger: Ledger
     templates: Templates
     session: SharedSession
+    fetcher: Fetcher
+    panels: Panels
     access_log: AccessLog
 
     @property
@@ -61,6 +69,16 @@ def resources_of(request: ASGIRequest) -> Resources:
     """Return the resources of the worker that serves `request`."""
     resources: Resources = request.scope["state"]["resources"]
     return resources
+
+
+def session_of(request: ASGIRequest) -> aiohttp.ClientSession:
+    """
+    Return the worker's one session, to be used and not closed.
+
+    It reaches the public internet and what `FILESERVICE_FETCH_ALLOW_NETWORKS` opens. For a URL
+    that came from elsewhere use the fetcher, which bounds what comes back.
+    """
+    return resources_of(request).session.get()
 
 
 @asynccontextmanager
@@ -81,14 +99,42 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         storage.prepare()
         ledger = open_ledger(options, rows)
         stack.push_async_callback(ledger.close)
-        templates = Templates(options.root / "pdf_templates", SHIPPED_TEMPLATES)
-        stack.push_async_callback(templates.close)
-        session = SharedSession()
+        session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()
         stack.push_async_callback(session.close)
+        fetcher = Fetcher(session)
+        templates = open_templates(options, fetcher)
+        stack.push_async_callback(templates.close)
+        panels = Panels(fetcher, options.home_panels)
+        stack.push_async_callback(panels.close)
         access_log = AccessLog()
         stack.callback(access_log.flush)
-        yield Resources(options, storage, ledger, templates, session, access_log)
+        yield Resources(
+            options=options,
+            storage=storage,
+            ledger=ledger,
+            templates=templates,
+            session=session,
+            fetcher=fetcher,
+            panels=panels,
+            access_log=access_log,
+        )
+
+
+def open_templates(options: Options, fetcher: Fetcher) -> Templates:
+    """Open the templates of the folder and of other hosts, which share one compiler."""
+    folder = options.root / "pdf_templates"
+    compiler = Compiler(folder / ".compiled")
+    return Templates(
+        LocalTemplates(folder, SHIPPED_TEMPLATES, compiler),
+        RemoteTemplates(
+            fetcher,
+            compiler,
+            urls=options.template_urls,
+            hosts=options.template_hosts,
+            folder=folder / ".remote",
+        ),
+    )
 
 
 def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:

@@ -41,9 +41,12 @@ async def home(request: ASGIRequest) -> HttpResponseBase:
 
 async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
     """Return what the home page shows."""
-    options = resources_of(request).options
+    resources = resources_of(request)
+    options = resources.options
+    admitted = await is_admitted(request)
     return {
-        "admitted": await is_admitted(request),
+        "admitted": admitted,
+        "panels": await resources.panels.all() if admitted else [],
         "private": options.access == "private",
         "files": await sent_files(request, browser),
         "listed": LISTED_FILES,

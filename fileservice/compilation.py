@@ -1,0 +1,74 @@
+"""Templates compiled by their content: one for all who ask, wherever it came from."""
+
+import asyncio
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from fileservice.pdf.filling import CompiledTemplate
+from fileservice.pdf.fonts import FontSet, shipped_fonts
+from fileservice.pdf.plans import ENGINE_VERSION, Plan
+from fileservice.pdf.sandbox import compile_apart
+
+# A child may take 640 MB and 10 s of a core, and other hosts have a say in how many are started.
+MAX_CHILDREN = 2
+
+
+class Compiler:
+    """
+    Compiles templates in child processes, a few at once.
+
+    Attributes:
+        folder: where plans are kept for other workers and the next start.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fonts: FontSet = shipped_fonts()
+        self._children = asyncio.Semaphore(MAX_CHILDREN)
+        self._compiled: WeakValueDictionary[str, CompiledTemplate] = WeakValueDictionary()
+
+    async def compile(self, content: bytes, *, keep: bool) -> CompiledTemplate:
+        """
+        Return the template that `content` is; `keep` says whether its plan is worth the disk.
+
+        Raises:
+            TemplateError: it cannot be filled.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        template = self._compiled.get(digest)
+        if template is None:
+            template = CompiledTemplate(await self._plan(digest, content, keep=keep), self.fonts)
+            self._compiled[digest] = template
+        return template
+
+    async def _plan(self, digest: str, content: bytes, *, keep: bool) -> Plan:
+        file = self.folder / f"{digest}-{ENGINE_VERSION}-{self.fonts.fingerprint}"
+        plan = await asyncio.to_thread(_read_plan, file)
+        if plan is None:
+            async with self._children:
+                plan = await compile_apart(content)
+            if keep:
+                await asyncio.to_thread(write_whole, file, plan.to_bytes())
+        return plan
+
+
+def _read_plan(file: Path) -> Plan | None:
+    """Return the plan that some worker kept; None when there is none, or it is not whole."""
+    try:
+        return Plan.from_bytes(file.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        # Whatever is wrong with it, it can be made anew from the template.
+        return None
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Keep `content` for other workers and the next start, where there is a folder and room."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    # A folder that is read-only or full costs the next worker a moment, and nobody more.
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(content)
+        draft.replace(file)

@@ -1,0 +1,230 @@
+"""The guarded fetch: one errand, its redirects, and what may come back."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from weakref import WeakValueDictionary
+
+import aiohttp
+
+from fileservice.errors import FileserviceError, RemoteFailed, RemoteTimeout, UrlRefused
+from fileservice.fetch.errands import Errand
+from fileservice.fetch.guard import AddressRefused, reaching
+from fileservice.fetch.session import SharedSession
+
+MAX_REDIRECTS = 3
+MAX_AT_ONCE = 16
+MAX_AT_ONCE_PER_HOST = 4  # a slow host does not take the places of the others
+BLOCK_BYTES = 1 << 16
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """
+    What may come back.
+
+    Attributes:
+        accept: the Accept field that is sent.
+        media_types: what Content-Type may say; a name that begins with + stands for all types of
+            that structured syntax (RFC 6839).
+        beginnings: the content begins with one of these, if there are any.
+        most_bytes: largest content.
+        seconds: for all of it: waiting for a place, names, redirects and content.
+    """
+
+    accept: str
+    media_types: frozenset[str]
+    beginnings: tuple[bytes, ...]
+    most_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What asks later whether a content still holds, as it was sent; empty where it was not."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The conditions of a request (RFC 9110 13.1.2, 13.1.3)."""
+        fields = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in fields.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came back."""
+
+    content: bytes
+    validators: Validators
+
+
+NOTHING_KNOWN = Validators()
+
+
+class Fetcher:
+    """
+    Runs errands on the shared session, a bounded number at once.
+
+    Attributes:
+        outcomes: how many errands came to which end: ok, unchanged, or the code of an error.
+    """
+
+    def __init__(self, session: SharedSession) -> None:
+        self.session = session
+        self.outcomes: Counter[str] = Counter()
+        self._places = asyncio.Semaphore(MAX_AT_ONCE)
+        self._places_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def fetch(
+        self, errand: Errand, wanted: Wanted, validators: Validators = NOTHING_KNOWN
+    ) -> Fetched | None:
+        """
+        Return what `errand` brings, or None where what `validators` came with still holds.
+
+        Raises:
+            UrlRefused, BadUrl: it leads, perhaps by a redirect, to where it must not.
+            RemoteFailed: the other host cannot be reached, refuses, or sends what is not wanted.
+            RemoteTimeout: it did not end within `wanted.seconds`.
+        """
+        try:
+            async with asyncio.timeout(wanted.seconds), self._place(errand.url.host):
+                fetched = await self._follow(errand, wanted, validators)
+        except TimeoutError as error:
+            self.outcomes[RemoteTimeout.code] += 1
+            raise RemoteTimeout(f"{errand.url.authority} did not answer in time.") from error
+        except FileserviceError as error:
+            self.outcomes[error.code] += 1
+            raise
+        self.outcomes["ok" if fetched else "unchanged"] += 1
+        return fetched
+
+    def _place(self, host: str) -> "Place":
+        places = self._places_of.get(host)
+        if places is None:
+            places = self._places_of[host] = asyncio.Semaphore(MAX_AT_ONCE_PER_HOST)
+        return Place(places, self._places)
+
+    async def _follow(
+        self, errand: Errand, wanted: Wanted, validators: Validators
+    ) -> Fetched | None:
+        headers = {"Accept": wanted.accept, **validators.fields}
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = await self._ask(errand, wanted, headers)
+            if not isinstance(answer, str):
+                return answer
+            errand = errand.redirected(answer)
+        raise RemoteFailed(f"{errand.url.authority} leads on and on.")
+
+    async def _ask(
+        self, errand: Errand, wanted: Wanted, headers: Mapping[str, str]
+    ) -> Fetched | str | None:
+        """Send one request: return what came, or where it leads, or None for "not modified"."""
+        url = errand.url
+        try:
+            with reaching(errand.reach):
+                async with self.session.get().get(
+                    str(url),
+                    headers=headers,
+                    ssl=self.session.tls(errand.reach),
+                    allow_redirects=False,
+                ) as response:
+                    if response.status in REDIRECTS:
+                        return _location(response, url.authority)
+                    if response.status == HTTPStatus.NOT_MODIFIED and len(headers) > 1:
+                        return None
+                    return await _read(response, wanted, url.authority)
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, AddressRefused):
+                raise UrlRefused(
+                    f"{url.authority} has an address that nothing is fetched from."
+                ) from error
+            raise RemoteFailed(f"{url.authority} cannot be reached.") from error
+        except aiohttp.ServerTimeoutError as error:
+            raise RemoteTimeout(f"{url.authority} did not answer in time.") from error
+        except (aiohttp.ClientError, ValueError) as error:
+            # ValueError: what aiohttp makes of some malformed heads.
+            raise RemoteFailed(f"{url.authority} broke off or sent no proper HTTP.") from error
+
+
+class Place:
+    """A place at a host, then one at all; in this order nobody holds a place of all in vain."""
+
+    def __init__(self, *places: asyncio.Semaphore) -> None:
+        self._places = places
+
+    async def __aenter__(self) -> None:
+        held: list[asyncio.Semaphore] = []
+        try:
+            for place in self._places:
+                await place.acquire()
+                held.append(place)
+        except asyncio.CancelledError:
+            for place in held:
+                place.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        for place in self._places:
+            place.release()
+
+
+def _location(response: aiohttp.ClientResponse, host: str) -> str:
+    location = response.headers.get("Location")
+    if location is None:
+        raise RemoteFailed(f"{host} leads elsewhere, and does not say where.")
+    return location
+
+
+async def _read(response: aiohttp.ClientResponse, wanted: Wanted, host: str) -> Fetched:
+    """Return the content, after the head said that it can be what is wanted."""
+    _check_head(response, wanted, host)
+    content = await _content(response, wanted, host)
+    headers = response.headers
+    return Fetched(content, Validators(headers.get("ETag", ""), headers.get("Last-Modified", "")))
+
+
+def _check_head(response: aiohttp.ClientResponse, wanted: Wanted, host: str) -> None:
+    if response.status != HTTPStatus.OK:
+        raise RemoteFailed(f"{host} answered {response.status}.")
+    coding = response.headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise RemoteFailed(f"{host} sent its content encoded, which was not asked for.")
+    kind = response.content_type
+    if kind not in wanted.media_types and f"+{kind.rpartition('+')[2]}" not in wanted.media_types:
+        raise RemoteFailed(f"{host} sent {kind}, not {wanted.accept}.")
+    if response.content_length is not None and response.content_length > wanted.most_bytes:
+        raise _too_large(wanted, host)
+
+
+async def _content(response: aiohttp.ClientResponse, wanted: Wanted, host: str) -> bytes:
+    """Return the content; it is given up as soon as it cannot be what is wanted."""
+    pieces: list[bytes] = []
+    size = 0
+    checked = not wanted.beginnings
+    longest = max(map(len, wanted.beginnings), default=0)
+    async for piece in response.content.iter_chunked(BLOCK_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if size > wanted.most_bytes:
+            raise _too_large(wanted, host)
+        if not checked and size >= longest:
+            checked = True
+            if not b"".join(pieces).startswith(wanted.beginnings):
+                raise _rubbish(wanted, host)
+    if not checked:
+        raise _rubbish(wanted, host)
+    return b"".join(pieces)
+
+
+def _too_large(wanted: Wanted, host: str) -> RemoteFailed:
+    return RemoteFailed(f"{host} sent more than {wanted.most_bytes:,} bytes.")
+
+
+def _rubbish(wanted: Wanted, host: str) -> RemoteFailed:
+    return RemoteFailed(f"{host} says that it sent {wanted.accept}, and did not.")
