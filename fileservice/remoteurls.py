@@ -21,6 +21,7 @@ URL = re.compile(
     r"(?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?)",
     re.ASCII | re.IGNORECASE,  # without ASCII, [a-z] would match a long s
 )
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")  # RFC 3986 3.1
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # A host that ends in a number is an address for some reader (WHATWG URL, "ends in a number").
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -105,7 +106,12 @@ def join_remote_url(base: RemoteUrl, reference: str) -> RemoteUrl:
         BadUrl: as `parse_remote_url`; only a fragment is let go, since it is for browsers.
     """
     absolute, _, _ = reference.partition("#")
-    # What urljoin would drop or trim is refused before: it strips tabs and line breaks.
-    if not absolute.isascii() or not absolute.isprintable():
+    # What urljoin would drop or trim is refused before: it strips blanks, tabs and line breaks.
+    if not absolute.isascii() or not absolute.isprintable() or " " in absolute:
         raise BadUrl("The Location field has characters that no URL has.")
+    # urljoin gets paths only: it reads "https:///x" as one, and fails at "//[".
+    if SCHEME.match(absolute):
+        return parse_remote_url(absolute)
+    if absolute.startswith("//"):
+        return parse_remote_url(f"{base.scheme}:{absolute}")
     return parse_remote_url(urljoin(str(base), absolute))

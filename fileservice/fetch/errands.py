@@ -74,5 +74,5 @@ def _is_same_host(url: RemoteUrl, other: RemoteUrl) -> bool:
     """Tell whether the two are one server, or the step from its http to its https."""
     if url.host != other.host:
         return False
-    upgraded = url.scheme == "http" and url.port == DEFAULT_PORTS["http"]
-    return url.port == other.port or (upgraded and other.port == DEFAULT_PORTS["https"])
+    usual = all(each.port == DEFAULT_PORTS[each.scheme] for each in (url, other))
+    return url.port == other.port or usual
