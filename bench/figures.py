@@ -34,12 +34,18 @@ class Row:
         return [sample[measure.name] for sample in self.samples.get(contender, ())]
 
     def ratio(self, measure: Measure, ours: str, peer: str) -> float | None:
-        """Return how many times better `ours` is by the medians; None if one took no part."""
+        """
+        Return how many times better `ours` is by the medians.
+
+        None if one took no part, or what would be divided by is nothing.
+        """
         mine, theirs = self.values(ours, measure), self.values(peer, measure)
         if not mine or not theirs:
             return None
-        better, worse = statistics.median(mine), statistics.median(theirs)
-        return better / worse if measure.more_is_better else worse / better
+        above, below = statistics.median(mine), statistics.median(theirs)
+        if not measure.more_is_better:
+            above, below = below, above
+        return above / below if below else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +68,9 @@ class Ratio:
 
     def judge(self, row: Row) -> Verdict:
         """Return what came of this goal in `row`."""
-        goal = f"{self.measure.name}: at least {self.least:g}x as good as {self.peer}"
-        if self.ours != OURS:
-            goal += f", by {self.ours}"
+        goal = (
+            f"{self.measure.name}: at least {self.least:g}x as good as {self.peer}{_by(self.ours)}"
+        )
         reached = row.ratio(self.measure, self.ours, self.peer)
         if reached is None:
             return Verdict(goal, "not measured", None)
@@ -82,10 +88,15 @@ class Bound:
     def judge(self, row: Row) -> Verdict:
         """Return what came of this goal in `row`."""
         side = "at least" if self.measure.more_is_better else "at most"
-        goal = f"{self.measure.name}: {side} {self.bound:g} {self.measure.unit}"
+        bound = f"{self.bound:g} {self.measure.unit}"
+        goal = f"{self.measure.name}: {side} {bound}{_by(self.ours)}"
         values = row.values(self.ours, self.measure)
         if not values:
             return Verdict(goal, "not measured", None)
         reached = statistics.median(values)
         better = reached >= self.bound if self.measure.more_is_better else reached <= self.bound
         return Verdict(goal, f"{reached:.3g} {self.measure.unit}", better)
+
+
+def _by(ours: str) -> str:
+    return "" if ours == OURS else f", by {ours}"

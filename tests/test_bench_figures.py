@@ -51,3 +51,16 @@ def test_the_page_names_who_was_absent_and_which_goal_was_missed() -> None:
     assert "at least 0.7x as good as nginx | 0.50x | **not met** |" in text
     assert "at least 1x as good as rclone | not measured | not judged |" in text
     assert "Absent: rclone: is not installed" in text
+
+
+def test_beside_nothing_there_is_no_ratio_and_a_bound_names_whom_it_is_for() -> None:
+    made = Measure("connections", "made")
+    samples = {"fileservice": [{"connections": 0.0}], "another": [{"connections": 9.0}]}
+    bounds = (Bound(made, 0), Bound(made, 8, ours="another"))
+    rows = {"sessions": Row("Sessions", (made,), samples, {}, bounds)}
+
+    text = page(rows, facts={}, versions={}, taken="today")
+
+    assert "| another | 9 (9 - 9) |  |" in text
+    assert "| connections: at most 0 made | 0 made | met |" in text
+    assert "| connections: at most 8 made, by another | 9 made | **not met** |" in text
