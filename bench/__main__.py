@@ -12,11 +12,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from bench import report
-from bench.environment import HERE
+from bench.environment import HERE, Absent
 from bench.figures import Row
 from bench.machine import machine, versions
 from bench.race import DISK, GIB, MEMORY, MIB, Terms, folder_below
-from bench.rows import certificates, downloads, latency, memory, uploads
+from bench.rows import (
+    certificates,
+    downloads,
+    latency,
+    memory,
+    panels,
+    remote_templates,
+    sessions,
+    uploads,
+)
+from bench.servers import DidNotStart
 
 RESULTS = HERE / "results.md"
 
@@ -34,6 +44,11 @@ ROWS: Mapping[str, Callable[[Terms], Row]] = {
     "named-certificates": certificates.named_certificates,
     "engine": certificates.engine,
     "latency": latency.small_requests_beside_uploads,
+    "sessions": sessions.over_tls,
+    "sessions-plain": sessions.plain,
+    "sessions-far": sessions.far_over_tls,
+    "remote-templates": remote_templates.remote_templates,
+    "home-panels": panels.home_panels,
 }
 
 
@@ -93,7 +108,10 @@ def run(name: str, agreed: Terms) -> Row:
     """Run one row, and say how long it took."""
     start = time.monotonic()
     print(f"{name} ...", end=" ", flush=True)
-    row = ROWS[name](agreed)
+    try:
+        row = ROWS[name](agreed)
+    except (Absent, DidNotStart) as reason:
+        row = Row(name, (), {}, {"the other host": str(reason)}, ())
     print(f"{time.monotonic() - start:.0f} s", flush=True)
     return row
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ TEMPLATE = PROJECT / "pdf_templates" / "certificate.pdf"
 # What is thrown away at once makes glibc give memory back to the kernel and take it again for every
 # block: 195,000 page faults and 0.5 s for 512 MiB. That is no ceiling.
 KEEP_FREED_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**28), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+MANAGE = (str(PROJECT / "manage.py"),)
 BYTES_AT_MOST = 16 * 1024**3  # the largest file any row sends is 5 GiB
 
 
@@ -83,13 +84,26 @@ def _our_environment(root: Path) -> dict[str, str]:
 
 
 def _ours(root: Path, port: int) -> Command:
-    serve = [sys.executable, str(PROJECT / "manage.py"), "serve", "--workers", "1"]
-    return Command([*serve, *_where(port)], _our_environment(root))
+    return _served(MANAGE, root, port)
 
 
 def _ours_watched(root: Path, port: int) -> Command:
-    serve = [sys.executable, "-m", "bench.peers.watched", "serve", "--workers", "1"]
+    return _served(("-m", "bench.peers.watched"), root, port)
+
+
+def _served(program: Sequence[str], root: Path, port: int) -> Command:
+    serve = [sys.executable, *program, "serve", "--workers", "1"]
     return Command([*serve, *_where(port)], _our_environment(root))
+
+
+def ours_beside(name: str, env: Mapping[str, str], *, program: Sequence[str] = MANAGE) -> Contender:
+    """Return our service, or a program around it, that is told of other hosts by `env`."""
+
+    def command(root: Path, port: int) -> Command:
+        alone = _served(program, root, port)
+        return Command(alone.argv, {**alone.env, **env})
+
+    return Contender(name, command)
 
 
 def _ours_under_granian(root: Path, port: int) -> Command:

@@ -79,7 +79,9 @@ def _curl_figures(*argv: str) -> tuple[float, int]:
     return float(seconds), int(size)
 
 
-def wrk(url: str, *, connections: int, seconds: float, script: Path | None = None) -> float:
+def wrk(
+    url: str, *, connections: int, seconds: float, script: Path | None = None, header: str = ""
+) -> float:
     """
     Ask for `url` over and over, or for what `script` makes of it; return the answers per second.
 
@@ -87,6 +89,7 @@ def wrk(url: str, *, connections: int, seconds: float, script: Path | None = Non
         Refused: an answer was no success, or a connection broke.
     """
     options = [] if script is None else ["-s", str(script)]
+    options += ["-H", header] if header else []
     said = subprocess.run(
         [
             *(system_program("wrk"), "-t1", f"-c{connections}"),

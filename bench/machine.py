@@ -10,7 +10,16 @@ from pathlib import Path
 
 from bench.environment import HERE, PEERS, REQUIREMENTS, Absent, debian_program, system_program
 
-OURS = ("aiofiles", "django", "granian", "httptools", "python-multipart", "uvicorn", "uvloop")
+OURS = (
+    "aiofiles",
+    "aiohttp",
+    "django",
+    "granian",
+    "httptools",
+    "python-multipart",
+    "uvicorn",
+    "uvloop",
+)
 OF_PEERS = ("copyparty", "django", "fastapi", "starlette", "uvicorn")
 
 
