@@ -55,7 +55,8 @@ async def other_host(answer: Answering) -> AsyncIterator[OtherHost]:
     host = OtherHost(answer)
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", host.respond)
-    runner = web.AppRunner(application, shutdown_timeout=0)
+    # 0 would mean for ever.
+    runner = web.AppRunner(application, shutdown_timeout=0.05)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

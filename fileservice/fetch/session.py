@@ -33,7 +33,10 @@ class SharedSession:
         self.made = 0
         self._session: aiohttp.ClientSession | None = None
         self._resolver = GuardedResolver(self.guard)
-        self._operators_tls = ssl.create_default_context()
+        self._tls: dict[Reach, ssl.SSLContext] = {
+            "public": ssl.create_default_context(),
+            "private": ssl.create_default_context(),
+        }
 
     def get(self) -> aiohttp.ClientSession:
         """Return the session, made anew where it is found closed; call it from a coroutine."""
@@ -62,14 +65,14 @@ class SharedSession:
             log.info("HTTP session %d of this worker is made", self.made)
         return self._session
 
-    def tls(self, reach: Reach) -> ssl.SSLContext | bool:
+    def tls(self, reach: Reach) -> ssl.SSLContext:
         """
         Return what `ssl=` of a request has to be.
 
         aiohttp keeps connections apart by it: one that was made for the operator's URL, perhaps to
         a private address, is never handed to a URL that came with a request.
         """
-        return self._operators_tls if reach == "private" else True
+        return self._tls[reach]
 
     async def close(self) -> None:
         """Close what was made."""
