@@ -15,7 +15,7 @@ from bench import report
 from bench.environment import HERE, Absent
 from bench.figures import Row
 from bench.machine import machine, versions
-from bench.race import DISK, GIB, MEMORY, MIB, Terms, folder_below
+from bench.race import DISK, GIB, MEMORY, MIB, Terms, folder_below, without_paths
 from bench.rows import (
     certificates,
     downloads,
@@ -111,7 +111,7 @@ def run(name: str, agreed: Terms) -> Row:
     try:
         row = ROWS[name](agreed)
     except (Absent, DidNotStart) as reason:
-        row = Row(name, (), {}, {"the other host": str(reason)}, ())
+        row = Row(name, (), {}, {"the other host": without_paths(str(reason))}, ())
     print(f"{time.monotonic() - start:.0f} s", flush=True)
     return row
 

@@ -113,11 +113,11 @@ def _or_absent(contender: Contender, absent: dict[str, str]) -> Iterator[None]:
     try:
         yield
     except (Absent, DidNotStart, Refused, subprocess.SubprocessError) as error:
-        absent[contender.name] = _without_paths(str(error))
+        absent[contender.name] = without_paths(str(error))
     except (OSError, http.client.HTTPException, EOFError) as error:
-        absent[contender.name] = _without_paths(f"{type(error).__name__}: {error}")
+        absent[contender.name] = without_paths(f"{type(error).__name__}: {error}")
 
 
-def _without_paths(reason: str) -> str:
+def without_paths(reason: str) -> str:
     """Return `reason` fit for a page that others read: without where this checkout lies."""
     return reason.replace(f"{PROJECT}/", "")

@@ -1,11 +1,12 @@
 """How long a page waits for the services whose panels it shows."""
 
+import contextlib
+import http.client
 import time
-import urllib.request
 
 from bench.contenders import Contender, ours_beside
 from bench.figures import OURS, Bound, Measure, Row, Sample
-from bench.load import wrk
+from bench.load import Refused, wrk
 from bench.other_host import OtherHost, other_host
 from bench.peers.other_host import PANEL_SECONDS
 from bench.race import DISK, Outcome, Terms, race
@@ -57,12 +58,21 @@ def _home_panels(terms: Terms, host: OtherHost) -> Row:
 
 
 def first_page(server: Server) -> float:
-    """Return the seconds until the page was complete that a worker makes first."""
-    kind, value = BROWSER.split(": ")
-    asked = urllib.request.Request(server.url("/"), headers={kind: value})  # noqa: S310  loopback
+    """
+    Return the seconds until the page was complete that a worker makes first.
+
+    Raises:
+        Refused: it is no page.
+    """
+    name, _, value = BROWSER.partition(": ")
     start = time.monotonic()
-    with urllib.request.urlopen(asked, timeout=30) as page:  # noqa: S310  loopback
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/", headers={name: value})
+        page = connection.getresponse()
         page.read()
+    if page.status != http.HTTPStatus.OK:
+        raise Refused(f"answered {page.status}")
     return time.monotonic() - start
 
 
