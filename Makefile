@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 1
 # Protocol and values, without I/O: every branch is tested.
-PURE := fileservice/conditions.py,fileservice/digests.py,fileservice/disposition.py,fileservice/downloads.py,fileservice/errors.py,fileservice/mediatypes.py,fileservice/names.py,fileservice/options.py,fileservice/ranges.py,fileservice/http/framing.py,fileservice/http/transfer.py,fileservice/pdf/*
+PURE := fileservice/addresses.py,fileservice/conditions.py,fileservice/digests.py,fileservice/disposition.py,fileservice/downloads.py,fileservice/errors.py,fileservice/mediatypes.py,fileservice/names.py,fileservice/options.py,fileservice/ranges.py,fileservice/remoteurls.py,fileservice/fetch/errands.py,fileservice/fetch/copies.py,fileservice/http/framing.py,fileservice/http/transfer.py,fileservice/pdf/*
 LIMITED := fileservice/pdf/child.py,fileservice/pdf/sandbox.py
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 

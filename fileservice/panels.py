@@ -25,8 +25,10 @@ MAX_TEXT_CHARACTERS = 300
 MAX_LINK_CHARACTERS = 2048
 NEVER_SHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Host and port without a user, which could pass for a host; the rest as long as nothing in it is
-# what a browser strips or turns (WHATWG URL 4.4).
-LINK = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:[/?#][!-\[\]-~]*)?", re.ASCII | re.IGNORECASE)
+# what a browser strips or turns (WHATWG URL 4.4) or what ends an attribute.
+LINK = re.compile(
+    r"https?://[A-Za-z0-9.\[\]:-]+(?:[/?#][!#-;=?-\[\]-~]*)?", re.ASCII | re.IGNORECASE
+)
 JSON = Wanted(
     accept="application/json",
     media_types=frozenset({"application/json", "+json"}),

@@ -1,9 +1,11 @@
 """Other hosts, which run on this machine: what they are asked, and what they answer."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -96,3 +98,28 @@ def templates_in(
             folder=folder / ".remote",
         ),
     )
+
+
+def listed(*entries: object) -> bytes:
+    return json.dumps({"items": entries}).encode()
+
+
+@dataclass
+class Giving:
+    """
+    Answers with a list.
+
+    Attributes:
+        options: of the answer, where it is to be another.
+    """
+
+    content: bytes
+    options: dict[str, Any] = field(default_factory=dict)
+
+    async def __call__(self, _: web.Request) -> web.Response:
+        usual = {"body": self.content, "content_type": "application/json"}
+        return web.Response(**usual | self.options)
+
+
+def give(*entries: object) -> Giving:
+    return Giving(listed(*entries))

@@ -21,6 +21,8 @@ from tests.browsing import (
     title_of,
 )
 from tests.conftest import Server, manage, need_program, serving
+from tests.otherhosts import give, other_host
+from tests.test_panels import HOSTILE_ENTRIES
 
 PASSWORD = "correct-horse-1843"  # noqa: S105 - of a server that lives for one test
 PHONE = {"width": 320, "height": 640}
@@ -156,6 +158,23 @@ async def test_a_name_with_markup_is_shown_as_text(server: Server, browser: Brow
 
         await expect(title_of(tab.page)).to_have_text(MARKUP)
         assert not any(url.endswith("/ran") for url in tab.asked)
+
+
+async def test_hostile_panels_run_nothing_and_load_nothing(
+    migrated: Path, browser: Browser
+) -> None:
+    async with other_host(give(*HOSTILE_ENTRIES)) as host, opened(browser, viewport=PHONE) as tab:
+        with serving(migrated, HOME_PANELS=f"Hostile={host.url()}") as running:
+            await tab.page.goto(running.url)
+            await expect(tab.page.get_by_text("<script>location='/ran'</script>")).to_be_visible()
+            for link in await tab.page.get_by_role("listitem").all():
+                await link.click()
+            width = await tab.page.evaluate("document.documentElement.scrollWidth")
+
+        assert not any(url.endswith("/ran") for url in tab.asked)
+        assert tab.origins == {running.url}
+        assert tab.complaints == []
+        assert width == PHONE["width"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fileservice import options
+from fileservice.addresses import networks_of
 from tests.conftest import manage
 
 
@@ -48,10 +49,48 @@ def test_the_current_folder_is_the_root(tmp_path: Path, monkeypatch: pytest.Monk
         ("MIN_BYTES_PER_SECOND", "fast", "E007"),
         ("SECRET_KEY_FILE", "/nonexistent/file", "E008"),
         ("MAX_UPLOAD_SIZE", "1", "E009"),
+        ("FETCH_ALLOW_NETWORKS", "10.0.0.0/33", "E012"),
+        ("FETCH_ALLOW_NETWORKS", "10.0.0.1/8", "E012"),
+        ("FETCH_ALLOW_NETWORKS", "intern.example", "E012"),
+        ("TEMPLATE_URLS", "https://c.example/award.pdf", "E013"),
+        ("TEMPLATE_URLS", "Award=https://c.example/award.pdf", "E013"),
+        ("TEMPLATE_URLS", "award=ftp://c.example/award.pdf", "E013"),
+        ("TEMPLATE_URLS", "award=c.example/award.pdf", "E013"),
+        ("TEMPLATE_URLS", "a=https://c.example/ a=https://d.example/", "E013"),
+        ("TEMPLATE_HOSTS", "https://c.example", "E014"),
+        ("TEMPLATE_HOSTS", "c.example/", "E014"),
+        ("TEMPLATE_HOSTS", "c.example/templates", "E014"),
+        ("TEMPLATE_HOSTS", "c.example?a", "E014"),
+        ("TEMPLATE_HOSTS", "*.example", "E014"),
+        ("TEMPLATE_HOSTS", "c.example:0", "E014"),
+        ("TEMPLATE_HOSTS", "user@c.example", "E014"),
+        ("HOME_PANELS", "-news=https://c.example/", "E015"),
+        ("HOME_PANELS", "news=javascript:alert(1)", "E015"),
+        ("HOME_PANELS", "news", "E015"),
     ],
 )
 def test_a_wrong_choice_has_its_check_id(tmp_path: Path, name: str, value: str, id: str) -> None:
     assert f"fileservice.{id}" in problems(tmp_path, **{name: value})
+
+
+def test_what_other_hosts_are_for_is_read(tmp_path: Path) -> None:
+    chosen, wrong = options.read(
+        {
+            "FILESERVICE_ROOT": str(tmp_path),
+            "FILESERVICE_FETCH_ALLOW_NETWORKS": "10.0.0.0/8  fd00::/8",
+            "FILESERVICE_TEMPLATE_URLS": "award=https://c.example/a.pdf?b=c d-1=http://10.0.0.7:81",
+            "FILESERVICE_TEMPLATE_HOSTS": "C.example d.example:8443 [2001:DB8::1]",
+            "FILESERVICE_HOME_PANELS": "\u0410\u043a\u0446\u0438\u0438=https://a.example/ b_c=https://b.example/",
+        }
+    )
+
+    assert wrong == ()
+    assert chosen.fetch_allow_networks == set(networks_of("10.0.0.0/8 fd00::/8"))
+    urls = {name: str(url) for name, url in chosen.template_urls.items()}
+    assert urls == {"award": "https://c.example/a.pdf?b=c", "d-1": "http://10.0.0.7:81/"}
+    hosts = {("c.example", 443), ("d.example", 8443), ("2001:db8::1", 443)}
+    assert chosen.template_hosts == hosts
+    assert list(chosen.home_panels) == ["\u0410\u043a\u0446\u0438\u0438", "b_c"]
 
 
 def test_a_wrong_access_is_never_taken_for_open(tmp_path: Path) -> None:

@@ -1,12 +1,10 @@
 """Panels of the home page: lists of other services, of which none can harm or hold up the page."""
 
 import asyncio
-import json
 import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,34 +23,17 @@ from fileservice.panels import (
     read_items,
 )
 from tests.conftest import Server, free_port, serving
-from tests.otherhosts import fetching, other_host
+from tests.otherhosts import fetching, give, listed, other_host
 
 BIDI = "\u202e"
 
-
-def listed(*entries: object) -> bytes:
-    return json.dumps({"items": entries}).encode()
-
-
-@dataclass
-class Giving:
-    """
-    Answers with a list.
-
-    Attributes:
-        options: of the answer, where it is to be another.
-    """
-
-    content: bytes
-    options: dict[str, Any] = field(default_factory=dict)
-
-    async def __call__(self, _: web.Request) -> web.Response:
-        usual = {"body": self.content, "content_type": "application/json"}
-        return web.Response(**usual | self.options)
-
-
-def give(*entries: object) -> Giving:
-    return Giving(listed(*entries))
+HOSTILE_ENTRIES = (
+    {"title": "<script>location='/ran'</script>", "url": "javascript:location='/ran'"},
+    {"title": "\"><img src=x onerror=location='/ran'>", "url": 'https://a.example/"onmouseover="x'},
+    {"title": "{{ 7|add:7 }}{% debug %}", "text": "</bdi></main><h1>Mine</h1>"},
+    "half \ud800",
+    "W" * 10_000,
+)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +86,8 @@ def test_an_entry_is_read(entry: object, item: Item) -> None:
         "http://a.example\\@b.example/",
         "https://a.example/ b",
         "https://a.example/\\b",
+        'https://a.example/"onmouseover="x',
+        "https://a.example/<b>",
         "https://a.example/\u202eb",
         "https://\u0430.example/",
         f"https://a.example/{'b' * 2048}",
@@ -274,13 +257,7 @@ async def test_a_dead_service_costs_its_own_panel_only(migrated: Path) -> None:
 
 
 async def test_hostile_lists_are_shown_as_harmless_text(migrated: Path) -> None:
-    entries = (
-        {"title": "<script>alert(1)</script>", "url": "javascript:alert(1)"},
-        {"title": '"><img src=x onerror=alert(2)>', "url": 'https://a.example/"onmouseover="x'},
-        {"title": "{{ 7|add:7 }}{% debug %}", "text": "</bdi></main><h1>Mine</h1>"},
-        "half \ud800",
-    )
-    async with other_host(give(*entries)) as host:
+    async with other_host(give(*HOSTILE_ENTRIES)) as host:
         with served(migrated, f"hostile={host.url()}") as server:
             page = await page_of(server)
 
