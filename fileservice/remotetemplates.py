@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,7 @@ FETCH_SECONDS = 8.0
 FIRST_SECONDS = 10.0
 FRESHNESS = Freshness(fresh=60.0, old=600.0)
 MAX_URLS = 32
+DRAFT_SECONDS = 86_400.0
 PDF = Wanted(
     accept="application/pdf",
     media_types=frozenset({"application/pdf"}),
@@ -108,9 +111,20 @@ class RemoteTemplates:
         linked = [(errand.url.authority, kept.trouble) for errand, kept in self._linked.values()]
         return {what: trouble for what, trouble in named + linked if trouble}
 
+    def tidy(self) -> None:
+        """Remove day-old copies that belong to no name any more, and drafts of dead workers."""
+        ours = {self._file(url) for url in self.urls.values()}
+        with suppress(FileNotFoundError):
+            for file in set(self.folder.iterdir()) - ours:
+                if file.stat().st_mtime < time.time() - DRAFT_SECONDS:
+                    file.unlink()
+
+    def _file(self, url: RemoteUrl) -> Path:
+        return self.folder / hashlib.sha256(str(url).encode()).hexdigest()
+
     async def _named_template(self, name: str, before: RemoteTemplate | None) -> RemoteTemplate:
         url = self.urls[name]
-        file = self.folder / hashlib.sha256(str(url).encode()).hexdigest()
+        file = self._file(url)
         if before is None:
             before = await self._from_disk(file)
         return await self._newer(Errand.of_operator(url), before, file)
@@ -134,7 +148,8 @@ class RemoteTemplates:
             if fetched is None:
                 assert before is not None  # noqa: S101  # else nothing was asked that could hold
                 return replace(before, trouble="")
-            template = await self.compiler.compile(fetched.content, keep=file is not None)
+            # Its plan is not kept: a host that draws its PDF anew each time would fill the disk.
+            template = await self.compiler.compile(fetched.content, keep=False)
         except FileserviceError as error:
             if before is None:
                 log.warning("template %s: %s", errand.url, error.detail)
@@ -151,7 +166,7 @@ class RemoteTemplates:
         if fetched is None:
             return None
         try:
-            template = await self.compiler.compile(fetched.content, keep=True)
+            template = await self.compiler.compile(fetched.content, keep=False)
         except FileserviceError:
             return None  # the engine of today does not take it
         return RemoteTemplate(template, fetched.validators)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -238,6 +239,29 @@ async def test_the_last_good_copy_outlives_a_restart(tmp_path: Path) -> None:
         assert "answered 500" in second.remote.troubles()["award"]
         assert host.requests[1].headers["If-None-Match"] == '"1"'
         await second.close()
+
+
+async def test_day_old_copies_of_no_name_are_removed(tmp_path: Path) -> None:
+    async with standing(tmp_path) as stand:
+        await stand.text()
+        [kept] = (tmp_path / ".remote").iterdir()
+        old = [kept.with_name("0" * 64), kept.with_name(f".{kept.name}.1234")]
+        new = kept.with_name("1" * 64)
+        for file in (*old, new):
+            file.write_bytes(b"%PDF")
+        for file in (*old, kept):
+            os.utime(file, (0, 0))
+
+        stand.templates.remote.tidy()
+
+        assert set(kept.parent.iterdir()) == {kept, new}
+
+
+async def test_where_nothing_was_fetched_nothing_is_removed(tmp_path: Path) -> None:
+    async with standing(tmp_path) as stand:
+        stand.templates.remote.tidy()
+
+        assert is_empty(tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"", b"no json\n%PDF-", b"{}\n%PDF-1.7", None])

@@ -14,8 +14,10 @@ log = logging.getLogger("fileservice.fetch")
 
 # aiohttp's own total is 300 s; nobody waits that long for a certificate.
 TIMEOUT = aiohttp.ClientTimeout(total=20, connect=3, sock_connect=3, sock_read=5)
-CONNECTIONS = 64
-CONNECTIONS_PER_HOST = 8
+CONNECTIONS = 128
+# With 8, 50 callers queue for a host that takes 20 ms: half the speed of a session for each
+# request; with 32 they are 2.5 times as fast. What the fetcher asks is bounded more tightly.
+CONNECTIONS_PER_HOST = 32
 KEEP_ALIVE_SECONDS = 30
 
 

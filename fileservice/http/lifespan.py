@@ -1,5 +1,6 @@
 """What lives as long as a worker: opened in the loop that uses it, closed in reverse."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -105,6 +106,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         fetcher = Fetcher(session)
         templates = open_templates(options, fetcher)
         stack.push_async_callback(templates.close)
+        await asyncio.to_thread(templates.remote.tidy)
         panels = Panels(fetcher, options.home_panels)
         stack.push_async_callback(panels.close)
         access_log = AccessLog()
