@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 from aiohttp import web
 
-from fileservice.errors import BadUrl, RemoteFailed, RemoteTimeout, UrlRefused
+from fileservice.errors import RemoteFailed, RemoteTimeout, UrlRefused
 from fileservice.fetch.fetching import (
     Validators,
 )
@@ -115,11 +115,11 @@ async def test_a_redirect_without_location_leads_nowhere() -> None:
         b"/" + b"a" * 4000,
     ],
 )
-async def test_a_location_that_is_no_url_is_refused(location: bytes) -> None:
+async def test_a_location_that_is_no_url_is_the_failure_of_its_host(location: bytes) -> None:
     head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
 
     async with raw_host(saying(head)) as host, fetching() as fetcher:
-        with pytest.raises(BadUrl):
+        with pytest.raises(RemoteFailed, match="cannot be fetched"):
             await content_of(fetcher, host.errand())
 
         assert host.connections == 1

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 import aiohttp
 
-from fileservice.errors import FileserviceError, RemoteFailed, RemoteTimeout, UrlRefused
+from fileservice.errors import BadUrl, FileserviceError, RemoteFailed, RemoteTimeout, UrlRefused
 from fileservice.fetch.errands import Errand
 from fileservice.fetch.guard import AddressRefused, reaching
 from fileservice.fetch.session import SharedSession
@@ -88,12 +88,17 @@ class Fetcher:
         Return what `errand` brings, or None where what `validators` came with still holds.
 
         Raises:
-            UrlRefused, BadUrl: it leads, perhaps by a redirect, to where it must not.
+            UrlRefused: it leads, perhaps by a redirect, to where it must not.
             RemoteFailed: the other host cannot be reached, refuses, or sends what is not wanted.
             RemoteTimeout: it did not end within `wanted.seconds`.
         """
         try:
-            async with asyncio.timeout(wanted.seconds), self._place(errand.url.host):
+            # A place at the host first: nobody holds one of all places while he waits for it.
+            async with (
+                asyncio.timeout(wanted.seconds),
+                self._places_at(errand.url.host),
+                self._places,
+            ):
                 fetched = await self._follow(errand, wanted, validators)
         except TimeoutError as error:
             self.outcomes[RemoteTimeout.code] += 1
@@ -104,11 +109,11 @@ class Fetcher:
         self.outcomes["ok" if fetched else "unchanged"] += 1
         return fetched
 
-    def _place(self, host: str) -> "Place":
+    def _places_at(self, host: str) -> asyncio.Semaphore:
         places = self._places_of.get(host)
         if places is None:
             places = self._places_of[host] = asyncio.Semaphore(MAX_AT_ONCE_PER_HOST)
-        return Place(places, self._places)
+        return places
 
     async def _follow(
         self, errand: Errand, wanted: Wanted, validators: Validators
@@ -118,7 +123,12 @@ class Fetcher:
             answer = await self._ask(errand, wanted, headers)
             if not isinstance(answer, str):
                 return answer
-            errand = errand.redirected(answer)
+            try:
+                errand = errand.redirected(answer)
+            except BadUrl as error:
+                raise RemoteFailed(
+                    f"{errand.url.authority} leads to what cannot be fetched: {error.detail}"
+                ) from error
         raise RemoteFailed(f"{errand.url.authority} leads on and on.")
 
     async def _ask(
@@ -150,28 +160,6 @@ class Fetcher:
         except (aiohttp.ClientError, ValueError) as error:
             # ValueError: what aiohttp makes of some malformed heads.
             raise RemoteFailed(f"{url.authority} broke off or sent no proper HTTP.") from error
-
-
-class Place:
-    """A place at a host, then one at all; in this order nobody holds a place of all in vain."""
-
-    def __init__(self, *places: asyncio.Semaphore) -> None:
-        self._places = places
-
-    async def __aenter__(self) -> None:
-        held: list[asyncio.Semaphore] = []
-        try:
-            for place in self._places:
-                await place.acquire()
-                held.append(place)
-        except asyncio.CancelledError:
-            for place in held:
-                place.release()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        for place in self._places:
-            place.release()
 
 
 def _location(response: aiohttp.ClientResponse, host: str) -> str:
