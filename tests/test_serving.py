@@ -1,6 +1,5 @@
 """The service as a process: workers, other servers, starting, stopping."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -19,25 +18,8 @@ from tests.conftest import (
     free_port,
     manage,
     serving,
-    wait_until_up,
 )
-
-
-def walk(server: Server) -> None:
-    """Go the main road: a file in, out, away; a certificate."""
-    content = os.urandom(600_000)  # large enough for a server that sends files by itself
-    put = server.ask("PUT", "/files/a.bin", content, {"Accept": "application/json"})
-    [file] = put.json["files"]
-
-    assert put.status == 201
-    assert server.ask("GET", f"/files/{file['id']}").body == content
-    ranged = server.ask("GET", f"/files/{file['id']}", headers={"Range": "bytes=10-19"})
-    assert (ranged.status, ranged.body) == (206, content[10:20])
-    assert server.ask("DELETE", file["manage_url"].removeprefix(server.url)).status == 204
-    assert server.ask("GET", f"/files/{file['id']}").status == 404
-    certificate = server.ask("GET", "/certificate")
-    assert certificate.status == 200
-    assert certificate.body.startswith(b"%PDF-")
+from tests.servers import walk
 
 
 def test_several_workers_serve_one_store(migrated: Path) -> None:
@@ -46,31 +28,6 @@ def test_several_workers_serve_one_store(migrated: Path) -> None:
             list(threads.map(lambda _: walk(running), range(24)))
 
         assert running.stored() == []
-
-
-def test_granian_serves_the_same_program(migrated: Path, tmp_path: Path) -> None:
-    port = free_port()
-    log = tmp_path / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws"),
-                *("--host", "127.0.0.1", "--port", str(port), "--workers", "2"),
-                "fileservice.asgi:application",
-            ],
-            env=environment(migrated, ACCESS="open"),
-            cwd=CHECKOUT,
-            stdout=output,
-            stderr=output,
-        )
-    running = Server("127.0.0.1", port, migrated, process, log)
-    try:
-        wait_until_up(running)
-        walk(running)
-        walk(running)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(START_SECONDS)
 
 
 def test_a_unix_socket_serves(migrated: Path, tmp_path: Path) -> None:
