@@ -136,7 +136,7 @@ PUBLIC = (
 # None is a URL for this service, whoever says it.
 BAD_URLS = {
     "empty": "",
-    "words": "certificate",
+    "words": "my-certificate",
     "no scheme": "127.0.0.1/",
     "scheme-relative": "//127.0.0.1/",
     "one slash": "https:/a.example/",
