@@ -107,7 +107,7 @@ def join_remote_url(base: RemoteUrl, reference: str) -> RemoteUrl:
     """
     absolute, _, _ = reference.partition("#")
     # What urljoin would drop or trim is refused before: it strips blanks, tabs and line breaks.
-    if not absolute.isascii() or not absolute.isprintable() or " " in absolute:
+    if not absolute.isprintable() or " " in absolute:
         raise BadUrl("The Location field has characters that no URL has.")
     # urljoin gets paths only: it reads "https:///x" as one, and fails at "//[".
     if SCHEME.match(absolute):

@@ -15,7 +15,7 @@ from fileservice.fetch.fetching import (
     Validators,
 )
 from tests.otherhosts import fetching, other_host
-from tests.outside import said
+from tests.outside import names_are, said
 from tests.rawhosts import (
     FEW_BYTES,
     HEAD,
@@ -58,7 +58,8 @@ async def test_nothing_is_told_but_what_is_wanted() -> None:
     }
 
 
-async def test_cookies_are_never_sent_back() -> None:
+async def test_cookies_are_never_sent_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    names_are(monkeypatch, {"a.test": [["127.0.0.1"]]})  # no jar keeps cookies of an address
     cookies = {"Set-Cookie": "a=b; Path=/"}
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -68,7 +69,7 @@ async def test_cookies_are_never_sent_back() -> None:
 
     async with other_host(answer) as host, fetching() as fetcher:
         for _ in range(2):
-            await content_of(fetcher, of_operator(str(host.url())))
+            await content_of(fetcher, of_operator(f"http://a.test:{host.port}/"))
 
     assert len(host.requests) == 4
     assert not any("Cookie" in request.headers for request in host.requests)
