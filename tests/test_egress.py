@@ -162,7 +162,7 @@ async def test_the_world_would_answer_at_the_addresses_that_matter(world: World)
 
     assert {*hostile_hosts.OPERATORS, *hostile_hosts.METADATA, *OWN} - {*answered} == set()
     assert {"192.0.2.1", "198.18.0.1", "2002:7f00:1::", "fec0::1", "5f00::1"} <= {*answered}
-    assert len(world.caught) == len(answered)
+    assert len(await world.all_caught()) == len(answered)
 
 
 async def test_requests_reach_nothing_but_public_addresses(world: World, program: Program) -> None:
@@ -172,7 +172,7 @@ async def test_requests_reach_nothing_but_public_addresses(world: World, program
     assert not besides(ended, HOSTILE, {"url_refused", "bad_url"})
     assert not besides(ended, LED_ODDLY, {"url_refused", "remote_failed"})
     assert not besides(ended, REBINDING, {"ok", "url_refused"})
-    assert world.reached == {PUBLIC_4, PUBLIC_6}
+    assert await world.reached() == {PUBLIC_4, PUBLIC_6}
 
 
 async def test_the_operators_urls_reach_nothing_that_is_nobodys(
@@ -185,7 +185,7 @@ async def test_the_operators_urls_reach_nothing_that_is_nobodys(
 
     assert not besides(ended, [*urls, *LED], {"url_refused"})
     assert not besides(ended, LED_ODDLY, {"url_refused", "remote_failed"})
-    assert world.reached == {PUBLIC_4}
+    assert await world.reached() == {PUBLIC_4}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ async def test_what_is_opened_is_reached_and_nothing_beside_it(
     ended = await program.run([*GOOD, *LITERAL, url], hosts=LISTED, allow=network)
 
     assert ended[url] == "ok"
-    assert world.reached == {PUBLIC_4, PUBLIC_6} | opened
+    assert await world.reached() == {PUBLIC_4, PUBLIC_6} | opened
 
 
 @contextmanager
@@ -265,7 +265,7 @@ async def test_a_running_service_reaches_nothing_but_public_addresses(
     assert not besides(status, HOSTILE, {400, 403, 404})
     assert not besides(status, LED_ODDLY, {403, 502})
     assert not besides(status, REBINDING, {200, 403})
-    assert world.reached == {PUBLIC_4, PUBLIC_6}
+    assert await world.reached() == {PUBLIC_4, PUBLIC_6}
 
 
 async def test_a_running_service_reaches_what_is_opened(
@@ -285,4 +285,4 @@ async def test_a_running_service_reaches_what_is_opened(
         status = await asyncio.to_thread(in_network, world.service, lambda: ask_for([url]))
 
     assert status == {url: 200}
-    assert world.reached == {"10.0.0.1"}
+    assert await world.reached() == {"10.0.0.1"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -36,11 +37,24 @@ class World:
     Attributes:
         service: the name of the network that the service is in.
         caught: to which address and port each connection was made, in the world and at home.
+        listeners: all that connections can be made to.
     """
 
     service: str
     outside: str
     caught: list[tuple[str, int]] = field(default_factory=list)
+    listeners: list[socket.socket] = field(default_factory=list)
+
+    async def all_caught(self) -> list[tuple[str, int]]:
+        """Return `caught`, once every connection is in it: the kernel takes them first."""
+        while select.select(self.listeners, [], [], 0)[0]:  # noqa: ASYNC110 - no socket tells
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # for who was handed one and has not noted it
+        return self.caught
+
+    async def reached(self) -> set[str]:
+        """Return the addresses that a connection was made to."""
+        return {address for address, _ in await self.all_caught()}
 
     def command(self, *command: str) -> list[str]:
         """Return what runs `command` in the network of the service, with its names."""
@@ -48,10 +62,6 @@ class World:
 
     def clear(self) -> None:
         self.caught.clear()
-
-    @property
-    def reached(self) -> set[str]:
-        return {address for address, _ in self.caught}
 
 
 def ip(command: str) -> None:
@@ -109,11 +119,12 @@ async def peopled(world: World, answers: Answers, tls: ssl.SSLContext) -> AsyncI
     """Let honeypots listen everywhere, and hosts answer https at every address outside."""
     application = web.Application()
     application.router.add_get("/{path:.*}", _answer)
-    runner = web.AppRunner(application, shutdown_timeout=0, access_log=None)
+    runner = web.AppRunner(application, shutdown_timeout=0.05, access_log=None)
     await runner.setup()
     outside = in_network(world.outside, _listeners)
     inside = in_network(world.service, _listeners)
     names = in_network(world.outside, _name_server)
+    world.listeners = outside + inside
     loop = asyncio.get_running_loop()
 
     async def serve(connection: socket.socket) -> None:
@@ -131,7 +142,7 @@ async def peopled(world: World, answers: Answers, tls: ssl.SSLContext) -> AsyncI
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for listener in outside + inside:
+        for listener in world.listeners:
             listener.close()
         await runner.cleanup()
 
