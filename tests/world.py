@@ -60,9 +60,6 @@ class World:
         """Return what runs `command` in the network of the service, with its names."""
         return ["ip", "netns", "exec", self.service, *command]
 
-    def clear(self) -> None:
-        self.caught.clear()
-
 
 def ip(command: str) -> None:
     subprocess.run(["ip", *command.split()], check=True)
