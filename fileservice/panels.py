@@ -96,7 +96,7 @@ class Panels:
         assert fetched is not None  # noqa: S101  # nothing was asked that could hold
         items = read_items(fetched.content)
         if items is None:
-            return _troubled(name, before, "This service sent no list.", str(url))
+            return _troubled(name, before, "This service sent no list.", url.public)
         return Panel(before.title, items, as_of=datetime.now(UTC))
 
 

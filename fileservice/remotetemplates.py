@@ -53,7 +53,7 @@ class RemoteTemplate:
 
 class RemoteTemplates:
     """
-    Templates of the names that the operator gave URLs, and of URLs on hosts that he listed.
+    Templates of names that the operator gave URLs, and of URLs on hosts that the operator listed.
 
     Attributes:
         urls: the URL of each name.
@@ -152,7 +152,7 @@ class RemoteTemplates:
             template = await self.compiler.compile(fetched.content, keep=False)
         except FileserviceError as error:
             if before is None:
-                log.warning("template %s: %s", errand.url, error.detail)
+                log.warning("template %s: %s", errand.url.public, error.detail)
                 raise
             return _troubled(errand, before, error)
         after = RemoteTemplate(template, fetched.validators)
@@ -186,7 +186,7 @@ def _troubled(errand: Errand, before: RemoteTemplate, error: FileserviceError) -
     """Return `before` as a copy that is old since now, or since it first was."""
     if before.trouble:
         return before
-    log.warning("template %s: the last good copy serves: %s", errand.url, error.detail)
+    log.warning("template %s: the last good copy serves: %s", errand.url.public, error.detail)
     since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     return replace(before, trouble=f"the last good copy serves since {since}: {error.detail}")
 

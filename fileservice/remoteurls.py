@@ -48,6 +48,11 @@ class RemoteUrl:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
+    @property
+    def public(self) -> str:
+        """The URL without its query, which may hold a key."""
+        return str(self).partition("?")[0]
+
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.target}"
 

@@ -218,3 +218,7 @@ def test_whatever_a_location_says_it_is_a_url_or_a_bad_one(location: str) -> Non
         return
 
     assert parse_remote_url(str(url)) == url
+
+
+def test_what_is_shown_of_a_url_has_no_query() -> None:
+    assert parse_remote_url("https://c.example:8443/a?key=b?c").public == "https://c.example:8443/a"
