@@ -19,6 +19,7 @@ from bench.race import DISK, GIB, MEMORY, MIB, Terms, folder_below, without_path
 from bench.rows import (
     certificates,
     downloads,
+    engines,
     latency,
     memory,
     panels,
@@ -43,6 +44,7 @@ ROWS: Mapping[str, Callable[[Terms], Row]] = {
     "certificates": certificates.certificates,
     "named-certificates": certificates.named_certificates,
     "engine": certificates.engine,
+    "engines": engines.engines,
     "latency": latency.small_requests_beside_uploads,
     "sessions": sessions.over_tls,
     "sessions-plain": sessions.plain,

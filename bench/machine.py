@@ -20,7 +20,18 @@ OURS = (
     "uvicorn",
     "uvloop",
 )
-OF_PEERS = ("copyparty", "django", "fastapi", "starlette", "uvicorn")
+OF_PEERS = (
+    "copyparty",
+    "django",
+    "fastapi",
+    "pikepdf",
+    "pypdf",
+    "reportlab",
+    "starlette",
+    "typst",
+    "uvicorn",
+    "weasyprint",
+)
 
 
 def machine(disk: Path, memory: Path) -> dict[str, str]:
