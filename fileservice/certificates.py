@@ -60,11 +60,23 @@ async def render(
         BadValue: a value is missing, unknown, cannot be drawn or does not fit.
     """
     template = await templates.get(wanted)
+    return fill(template, values, number=new_number(), issued_at=now.astimezone(zone))
+
+
+def fill(
+    template: CompiledTemplate, values: Mapping[str, str], *, number: str, issued_at: datetime
+) -> bytes:
+    """
+    Return the certificate `number`, which it shows where the template asks for `%id%`.
+
+    Raises:
+        BadValue: a value is missing, unknown, cannot be drawn or does not fit.
+    """
     if "id" in values:
         raise BadValue("The number cannot be given: each certificate gets one of its own.")
     if "id" in template.fields:
-        values = {**values, "id": new_number()}
-    return template.fill(values, issued_at=now.astimezone(zone))
+        values = {**values, "id": number}
+    return template.fill(values, issued_at=issued_at, number=number)
 
 
 def new_number() -> str:

@@ -94,6 +94,13 @@ def test_same_inputs_make_same_bytes() -> None:
     assert first == again
 
 
+def test_the_number_tells_certificates_apart_that_look_the_same() -> None:
+    first, other = (shipped().fill({}, issued_at=NOW, number=number) for number in "12")
+
+    assert first != other
+    assert text_of(first) == text_of(checked(other))
+
+
 def test_same_inputs_make_same_bytes_in_every_process(tmp_path: Path) -> None:
     program = (
         "import sys, datetime, hashlib; from fileservice.pdf.compiling import compile_template;"

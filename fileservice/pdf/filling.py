@@ -67,9 +67,11 @@ class CompiledTemplate:
         )
         self.title = f"\ufeff{plan.title}".encode("utf-16-be").hex().encode()
 
-    def fill(self, values: Mapping[str, str], *, issued_at: datetime) -> bytes:
+    def fill(self, values: Mapping[str, str], *, issued_at: datetime, number: str = "") -> bytes:
         """
         Return the certificate with `values`, by name; `timestamp` is `issued_at`, to the second.
+
+        Certificates of different numbers have a different /ID, also where they look the same.
 
         Raises:
             BadValue: a value is missing, unknown, cannot be drawn or does not fit.
@@ -96,7 +98,7 @@ class CompiledTemplate:
         added: list[bytes] = []
         for at, extra in enumerate(extras.values()):
             added += extra.objects(plan.size + at * OBJECTS_PER_SUBSET, compress=False)
-        inputs = repr((plan.digest, sorted(texts.items())))
+        inputs = repr((plan.digest, sorted(texts.items()), number))
         identity = hashlib.blake2b(inputs.encode(), digest_size=16).hexdigest()
         return self._joined(bodies, added, identity.encode())
 
