@@ -157,3 +157,12 @@ def need_program(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed")
     return path
+
+
+def need_file(path: Path) -> Path:
+    """Return `path`, a font's or a table's; skip where a user lacks it, fail where CI does."""
+    if not path.exists() and os.environ.get("CI"):
+        pytest.fail(f"{path.name} is not installed")
+    if not path.exists():
+        pytest.skip(f"{path.name} is not installed")
+    return path
