@@ -1,0 +1,218 @@
+"""Signatures behind certificates: what other programs say of them, and that they hold."""
+
+import io
+import random
+import re
+from datetime import timedelta
+from functools import cache
+
+import pikepdf
+import pytest
+from asn1crypto import cms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from fileservice.errors import BadValue
+from fileservice.pdf.cms import Signer
+from fileservice.pdf.compiling import compile_template
+from fileservice.pdf.filling import CompiledTemplate
+from fileservice.pdf.fonts import shipped_fonts
+from fileservice.pdf.signing import prepare, sign
+from tests.pdfs import HELVETICA, checked, page_of, pdf_of, shipped_template, stream_of, text_of
+from tests.signatures import NOW, VALID, WHOLE, key_of, pdfsig, pyhanko_accepts, pyhanko_status
+
+KINDS = [None, 2048, 3072, 4096]
+
+
+@cache
+def shipped() -> CompiledTemplate:
+    return compile_template(shipped_template(), shipped_fonts())
+
+
+def filled(name: str = "Ada Lovelace") -> bytes:
+    return shipped().fill({"name": name}, issued_at=NOW)
+
+
+@cache
+def signed(rsa_bits: int | None = None) -> bytes:
+    return sign(filled(), Signer(key_of(rsa_bits)), signed_at=NOW)
+
+
+def hole(content: bytes) -> range:
+    """Return where the signature itself stands, which cannot sign itself."""
+    numbers = re.search(rb"/ByteRange\[0 (\d+) +(\d+) +(\d+) +\]", content)
+    assert numbers is not None
+    assert int(numbers[2]) + int(numbers[3]) == len(content)
+    return range(int(numbers[1]), int(numbers[2]))
+
+
+@pytest.mark.parametrize("rsa_bits", KINDS)
+def test_poppler_finds_the_signature_valid(rsa_bits: int | None) -> None:
+    said = pdfsig(checked(signed(rsa_bits)))
+
+    assert VALID in said
+    assert WHOLE in said
+    assert "Common Name: Office of the Tests" in said
+    assert "ETSI.CAdES.detached" in said
+
+
+@pytest.mark.parametrize("rsa_bits", KINDS)
+def test_pyhanko_finds_the_signature_valid(rsa_bits: int | None) -> None:
+    status = pyhanko_status(signed(rsa_bits), key_of(rsa_bits))
+
+    assert status.summary() == "INTACT:TRUSTED,UNTOUCHED"
+    assert status.coverage == SignatureCoverageLevel.ENTIRE_FILE
+    assert status.docmdp_ok
+    assert status.signer_reported_dt == NOW
+
+
+def test_somebody_elses_certificate_is_not_trusted() -> None:
+    status = pyhanko_status(signed(), key_of(name="Somebody else"))
+
+    assert status.intact
+    assert not status.trusted
+
+
+def test_the_attributes_are_those_of_the_baseline() -> None:
+    room = hole(signed())
+    message = bytes.fromhex(signed()[room.start + 1 : room.stop - 1].decode())
+
+    info = cms.ContentInfo.load(message)["content"]["signer_infos"][0]
+
+    kinds = {attribute["type"].native for attribute in info["signed_attrs"]}
+    assert kinds == {"content_type", "message_digest", "signing_certificate_v2"}
+
+
+def test_a_change_after_the_signature_is_found_out() -> None:
+    change = b"1 0 obj\n<</Type/Catalog>>\nendobj\n"
+    longer = signed() + change
+
+    assert WHOLE not in pdfsig(longer)
+    assert pyhanko_status(signed() + b" ", key_of()).coverage != SignatureCoverageLevel.ENTIRE_FILE
+
+
+def places() -> list[int]:
+    """Return where bytes are changed: everywhere, and thickly in what came with the signature."""
+    content = signed()
+    without = [at for at in range(len(content)) if at not in hole(content)]
+    added = [at for at in without if at >= len(filled())]
+    chosen = random.Random(8)  # noqa: S311 - the same places in each run
+    return sorted({*chosen.sample(without, 24), *chosen.sample(added, 16)})
+
+
+@pytest.mark.parametrize("at", places())
+def test_a_changed_byte_is_found_by_both(at: int) -> None:
+    content = bytearray(signed())
+    content[at] ^= 1
+
+    said = pdfsig(bytes(content))
+    assert not (VALID in said and WHOLE in said)
+    assert not pyhanko_accepts(bytes(content), key_of())
+
+
+@pytest.mark.parametrize("rsa_bits", KINDS[:2])
+def test_a_changed_signature_is_found_by_both(rsa_bits: int | None) -> None:
+    content = bytearray(signed(rsa_bits))
+    # The value is the last in the message, before what is left of its room.
+    last = hole(signed(rsa_bits)).stop - 2
+    while content[last] == ord("0"):
+        last -= 1
+    content[last - 8] = ord("1") if content[last - 8] != ord("1") else ord("2")
+
+    assert VALID not in pdfsig(bytes(content))
+    assert not pyhanko_accepts(bytes(content), key_of(rsa_bits))
+
+
+@pytest.mark.parametrize("rsa_bits", KINDS[:2])
+def test_the_same_inputs_make_the_same_bytes(rsa_bits: int | None) -> None:
+    again = sign(filled(), Signer(key_of(rsa_bits)), signed_at=NOW)
+
+    assert again == signed(rsa_bits)
+
+
+def test_another_time_or_reason_makes_another_signature() -> None:
+    signer = Signer(key_of())
+    later = sign(filled(), signer, signed_at=NOW + timedelta(seconds=1))
+    because = sign(filled(), signer, signed_at=NOW, reason="Passed (with honours) \\ é")
+
+    assert len({signed(), later, because}) == 3
+    assert pyhanko_accepts(because, key_of())
+    assert VALID in pdfsig(checked(because))
+
+
+def test_what_was_filled_stays_as_it_was() -> None:
+    assert signed().startswith(filled())
+    assert text_of(signed()) == text_of(filled())
+
+
+@pytest.mark.parametrize(
+    ("page", "more"),
+    [
+        (b"", ()),
+        (b"/Annots[]", ()),
+        (b"/Annots[6 0 R]", (b"<</Type/Annot/Subtype/Link/Rect[1 1 9 9]/Border[0 0 0]>>",)),
+        (
+            b"/Annots 6 0 R",
+            (b"[7 0 R]", b"<</Type/Annot/Subtype/Link/Rect[1 1 9 9]/Contents(a \\) [b)>>"),
+        ),
+        (b"/Annots[<</Type/Annot/Subtype/Link/Rect[1 1 9 9]>>]", ()),
+    ],
+)
+def test_the_annotations_of_the_page_stay(page: bytes, more: tuple[bytes, ...]) -> None:
+    template = page_of(b"BT /F1 14 Tf 60 700 Td (%timestamp%) Tj ET", page=page, more=more)
+    content = compile_template(template, shipped_fonts()).fill({}, issued_at=NOW)
+
+    certificate = sign(content, Signer(key_of()), signed_at=NOW)
+
+    with pikepdf.open(io.BytesIO(checked(certificate))) as pdf:
+        kinds = [str(each.Subtype) for each in pdf.pages[0].Annots.as_list()]
+    assert kinds == ["/Link"] * (b"/Link" in page + b"".join(more)) + ["/Widget"]
+    assert pyhanko_accepts(certificate, key_of())
+    assert VALID in pdfsig(certificate)
+
+
+def test_the_widget_is_on_the_first_page_of_a_deep_tree() -> None:
+    resources = b"/Resources<</Font<</F1 6 0 R>>>>"
+    content = compile_template(
+        pdf_of(
+            [
+                b"<</Type/Catalog/Pages 2 0 R/Lang(\\(e]n)>>",
+                b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+                b"<</Type/Pages/Parent 2 0 R/Kids 7 0 R/Count 1>>",
+                b"<</Type/Page/Parent 3 0 R/MediaBox[0 0 99 99]/Contents 5 0 R%b>>" % resources,
+                stream_of(b"BT /F1 9 Tf 5 5 Td (%name%) Tj ET"),
+                HELVETICA,
+                b"[4 0 R]",
+            ]
+        ),
+        shipped_fonts(),
+    ).fill({"name": "x"}, issued_at=NOW)
+
+    certificate = sign(content, Signer(key_of()), signed_at=NOW)
+
+    with pikepdf.open(io.BytesIO(checked(certificate))) as pdf:
+        [widget] = pdf.pages[0].Annots.as_list()
+        assert widget.P.objgen == pdf.pages[0].objgen
+    assert VALID in pdfsig(certificate)
+
+
+def test_a_message_that_is_too_long_for_its_room_is_refused() -> None:
+    unsigned = prepare(filled(), room=100, signed_at=NOW)
+
+    with pytest.raises(ValueError, match="do not fit"):
+        unsigned.signed(bytes(101))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=40))
+def test_whatever_the_value_the_signature_holds(name: str) -> None:
+    try:
+        content = filled(name)
+    except BadValue:
+        return
+
+    certificate = sign(content, Signer(key_of()), signed_at=NOW)
+
+    assert pyhanko_accepts(certificate, key_of())
+    assert VALID in pdfsig(certificate)
