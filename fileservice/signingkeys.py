@@ -73,6 +73,12 @@ class SigningKey:
             return f"RSA {self.key.key_size}"
         return "ECDSA P-256"
 
+    @property
+    def period(self) -> str:
+        """From when to when the certificate is valid."""
+        own = self.chain[0]
+        return f"from {own.not_valid_before_utc} to {own.not_valid_after_utc}"
+
     def holds_at(self, moment: datetime) -> bool:
         """Tell whether the certificate is valid at `moment`."""
         own = self.chain[0]

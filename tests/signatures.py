@@ -3,16 +3,28 @@
 import io
 import subprocess
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 import pyhanko_certvalidator
 from asn1crypto import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from asn1crypto.keys import PrivateKeyInfo
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import (
+    CertificateBuilder,
+    ExtendedKeyUsage,
+    Name,
+    NameAttribute,
+    random_serial_number,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import SigningError
+from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.status import PdfSignatureStatus
@@ -32,6 +44,30 @@ def key_of(rsa_bits: int | None = None, name: str = "Office of the Tests") -> Si
         return make_signing_key(Path(folder), name, rsa_bits=rsa_bits, days=3650, now=NOW)
 
 
+@cache
+def stamper_of(name: str = "Clock of the Tests") -> DummyTimeStamper:
+    """Return an authority that stamps with the time NOW."""
+    key = generate_private_key(65537, 2048)
+    subject = Name([NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(random_serial_number())
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+        .sign(key, SHA256())
+    )
+    pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return DummyTimeStamper(
+        x509.Certificate.load(certificate.public_bytes(Encoding.DER)),
+        PrivateKeyInfo.load(pkcs8),
+        fixed_dt=NOW,
+    )
+
+
 def pyhanko_status(content: bytes, *trusted: SigningKey) -> PdfSignatureStatus:
     """Return what pyHanko finds, which trusts `trusted` and nobody else."""
     roots = [x509.Certificate.load(key.chain[0].public_bytes(Encoding.DER)) for key in trusted]
@@ -40,7 +76,7 @@ def pyhanko_status(content: bytes, *trusted: SigningKey) -> PdfSignatureStatus:
         signature,
         pyhanko_certvalidator.ValidationContext(trust_roots=roots, moment=NOW),
         ts_validation_context=pyhanko_certvalidator.ValidationContext(
-            trust_roots=roots, moment=NOW
+            trust_roots=[stamper_of().tsa_cert], moment=NOW
         ),
     )
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from weakref import WeakValueDictionary
@@ -18,7 +19,11 @@ MAX_REDIRECTS = 3
 MAX_AT_ONCE = 16
 MAX_AT_ONCE_PER_HOST = 4  # a slow host does not take the places of the others
 BLOCK_BYTES = 1 << 16
+MAX_SENT_BYTES = 1 << 16
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
+# How it looks when a kept connection was closed just before it was used again; aiohttp itself
+# then asks again, but for GET only.
+CLOSED_BEFORE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,38 @@ class Fetcher:
             RemoteFailed: the other host cannot be reached, refuses, or sends what is not wanted.
             RemoteTimeout: it did not end within `wanted.seconds`.
         """
+        async with self._counted(errand, wanted):
+            fetched = await self._follow(errand, wanted, validators)
+        self.outcomes["ok" if fetched else "unchanged"] += 1
+        return fetched
+
+    async def post(self, errand: Errand, wanted: Wanted, body: bytes, media_type: str) -> bytes:
+        """
+        Send `body`, of at most MAX_SENT_BYTES, perhaps twice, and return what is answered.
+
+        A redirect is not followed: what was meant for one host is told to no other.
+
+        Raises:
+            UrlRefused, RemoteFailed, RemoteTimeout: as `fetch`.
+        """
+        if len(body) > MAX_SENT_BYTES:
+            raise ValueError(f"{len(body)} bytes are more than is sent")
+        headers = {"Accept": wanted.accept, "Content-Type": media_type}
+        async with self._counted(errand, wanted):
+            try:
+                answer = await self._ask(errand, wanted, headers, body)
+            except RemoteFailed as error:
+                if type(error.__cause__) not in CLOSED_BEFORE:
+                    raise
+                answer = await self._ask(errand, wanted, headers, body)
+            if not isinstance(answer, Fetched):
+                raise RemoteFailed(f"{errand.url.authority} leads elsewhere.")
+        self.outcomes["ok"] += 1
+        return answer.content
+
+    @asynccontextmanager
+    async def _counted(self, errand: Errand, wanted: Wanted) -> AsyncIterator[None]:
+        """Wait for a place, give the block its time, and count how it fails."""
         try:
             # A place at the host first: nobody holds one of all places while he waits for it.
             async with (
@@ -99,15 +136,13 @@ class Fetcher:
                 self._places_at(errand.url.host),
                 self._places,
             ):
-                fetched = await self._follow(errand, wanted, validators)
+                yield
         except TimeoutError as error:
             self.outcomes[RemoteTimeout.code] += 1
             raise RemoteTimeout(f"{errand.url.authority} did not answer in time.") from error
         except FileserviceError as error:
             self.outcomes[error.code] += 1
             raise
-        self.outcomes["ok" if fetched else "unchanged"] += 1
-        return fetched
 
     def _places_at(self, host: str) -> asyncio.Semaphore:
         places = self._places_of.get(host)
@@ -132,14 +167,16 @@ class Fetcher:
         raise RemoteFailed(f"{errand.url.authority} leads on and on.")
 
     async def _ask(
-        self, errand: Errand, wanted: Wanted, headers: Mapping[str, str]
+        self, errand: Errand, wanted: Wanted, headers: Mapping[str, str], body: bytes | None = None
     ) -> Fetched | str | None:
         """Send one request: return what came, or where it leads, or None for "not modified"."""
         url = errand.url
         try:
             with reaching(errand.reach):
-                async with self.session.get().get(
+                async with self.session.get().request(
+                    "GET" if body is None else "POST",
                     str(url),
+                    data=body,
                     headers=headers,
                     ssl=self.session.tls(errand.reach),
                     allow_redirects=False,
