@@ -454,8 +454,8 @@ def test_a_value_is_drawn_in_a_face_like_the_templates(name: bytes, face: str) -
 
 
 def with_signature() -> bytes:
-    form = b"/AcroForm<</Fields[]/SigFlags 3>>"
-    return page_of(TJ, catalog=form)
+    field = b"<</FT/Sig/T(s)/V<</Type/Sig/ByteRange[0 1 2 3]>>>>"
+    return page_of(TJ, catalog=b"/AcroForm<</Fields[6 0 R]/SigFlags 3>>", more=(field,))
 
 
 @pytest.mark.parametrize(
@@ -485,7 +485,7 @@ def with_signature() -> bytes:
         (
             page_of(b"", catalog=b"/AcroForm<</Fields[]>>"),
             NoPlaceholders,
-            "Form fields are not filled",
+            "no visible text field",
         ),
         (composite(b""), NoUnicode, "export it again"),
         (composite(encoding=b"/UniGB-UCS2-H"), UnknownCmap, "another font"),

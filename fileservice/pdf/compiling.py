@@ -4,7 +4,7 @@ import hashlib
 import io
 
 import pikepdf
-from pikepdf import Dictionary, Pdf
+from pikepdf import Dictionary, Name, Object, Pdf
 from pikepdf.sanitize import Sanitizer
 
 from fileservice.pdf.errors import (
@@ -20,13 +20,14 @@ from fileservice.pdf.errors import (
 )
 from fileservice.pdf.fields import PLACEHOLDER, near_misses
 from fileservice.pdf.filling import CompiledTemplate
+from fileservice.pdf.flattening import compile_with_fields
 from fileservice.pdf.fonts import Face, FontSet, Sign
 from fileservice.pdf.freezing import freeze
-from fileservice.pdf.pages import Draft, compile_page
+from fileservice.pdf.pages import Draft
 from fileservice.pdf.plans import Fonts, Plan, Program
 from fileservice.pdf.slots import Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
-from fileservice.pdf.templatefonts import UNREADABLE, real
+from fileservice.pdf.templatefonts import UNREADABLE
 
 MAX_FILE_BYTES = 20 << 20
 MAX_PAGES = 20
@@ -38,7 +39,10 @@ LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010
 # All that the two values made here are written with.
 MADE_HERE = {"timestamp": "0123456789-:+TZ", "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ"}
 # What speaks of the template and not of the certificate.
-STALE_ENTRIES = ("/Metadata", "/PieceInfo", "/Perms")
+STALE_ENTRIES = ("/AcroForm", "/Metadata", "/PieceInfo", "/Perms")
+# How pikepdf says that an object is not what it was asked for: a number of 20 digits, a name that
+# is no text, a stream that does not unpack. Any line that looks into a template can meet them.
+BROKEN = (pikepdf.PdfError, OverflowError, TypeError, ValueError)
 ACTIVE_CONTENT = (
     Sanitizer()
     .remove_javascript()
@@ -65,13 +69,22 @@ def plan_template(content: bytes, font_set: FontSet) -> Plan:
     Raises:
         TemplateError: it cannot be filled; the error says why and what to do.
     """
-    digest = hashlib.sha256(content).hexdigest()
     pdf = _opened(content)
+    try:
+        return _planned(pdf, hashlib.sha256(content).hexdigest(), font_set)
+    except BROKEN as error:
+        raise Damaged(
+            "The template is broken inside; save it again with another program."
+        ) from error
+
+
+def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
     _check(pdf)
     title = _title(pdf)
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set)
+    form = _form(pdf)
     for page in pdf.pages:
-        compile_page(draft, page)
+        compile_with_fields(draft, page, form)
     if not draft.slots:
         raise _nothing_found(draft)
     if len(draft.slots) > MAX_SLOTS:
@@ -95,7 +108,7 @@ def _opened(content: bytes) -> Pdf:
         raise Encrypted(
             "The template is password-protected; save an unprotected copy (qpdf --decrypt)."
         ) from error
-    except pikepdf.PdfError as error:
+    except BROKEN as error:
         # "stream <...>: unable to find trailer": the first half is about us.
         reason = str(error).rpartition(">: ")[2]
         raise Damaged(f"The template cannot be read: {reason}.") from error
@@ -110,16 +123,24 @@ def _check(pdf: Pdf) -> None:
         raise OverLimits(f"The template has {len(pdf.pages)} pages, {MAX_PAGES} are accepted.")
     if not len(pdf.pages):
         raise Damaged("The template has no page.")
-    form = pdf.Root.get("/AcroForm")
-    if not isinstance(form, Dictionary):
-        form = Dictionary()
-    if "/Perms" in pdf.Root or int(real(form.get("/SigFlags"))) & 1:
+    if "/Perms" in pdf.Root or any(map(_is_signature, pdf.objects)):
         raise Signed(
             "The template carries a digital signature, which filling would break;"
             " use the unsigned original."
         )
-    if "/XFA" in form:
+    if "/XFA" in _form(pdf):
         raise Xfa("The template is a dynamic XFA form; print it to a PDF and use that.")
+
+
+def _is_signature(value: Object) -> bool:
+    return isinstance(value, Dictionary) and (
+        "/ByteRange" in value or (value.get("/FT") == Name.Sig and "/V" in value)
+    )
+
+
+def _form(pdf: Pdf) -> Dictionary:
+    form = pdf.Root.get("/AcroForm")
+    return form if isinstance(form, Dictionary) else Dictionary()
 
 
 def _title(pdf: Pdf) -> str:
@@ -147,7 +168,7 @@ def _nothing_found(draft: Draft) -> TemplateError:
     if misses := near_misses(draft.lines):
         hints.append(f"Near misses: {', '.join(misses[:5])}.")
     if "/AcroForm" in draft.pdf.Root:
-        hints.append("Form fields are not filled: write placeholders as plain text.")
+        hints.append("It has a form, but no visible text field with a name.")
     if not text.strip():
         hints.append("It has no text at all; is it an image, or converted to outlines?")
     elif not hints:

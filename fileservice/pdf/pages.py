@@ -16,7 +16,7 @@ from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.geometry import IDENTITY, Matrix
 from fileservice.pdf.lines import Line, read_lines
 from fileservice.pdf.slots import Slot
-from fileservice.pdf.templatefonts import TemplateFont, decoded, read_font, real
+from fileservice.pdf.templatefonts import TemplateFont, decoded, matrix_of, read_font, real
 from fileservice.pdf.text import FontOf, Instruction, TextReader, parse_program
 
 COMMENT = re.compile(rb"%[^\r\n]*")
@@ -137,7 +137,7 @@ def compile_page(draft: Draft, page: Page) -> None:
         return
     box, view = _displayed(page)
     # qpdf has mended resources and media boxes that are none.
-    cut = _cut(draft, Canvas(page, _decoded(contents), page.resources, view, box))
+    cut = _cut(draft, Canvas(page, decoded_program(contents), page.resources, view, box))
     if cut.pieces:
         page.obj.Contents = Array([_stream(draft, piece) for piece in cut.pieces])
     page.obj.Resources = cut.resources
@@ -151,7 +151,8 @@ def _stream(draft: Draft, piece: bytes | int) -> Object:
     return mark
 
 
-def _decoded(stream: Stream) -> bytes:
+def decoded_program(stream: Stream) -> bytes:
+    """Return the program of a page or a form, unpacked."""
     content = decoded(stream)
     if content is None:
         raise Damaged("A page's program cannot be unpacked; save the template again.")
@@ -174,7 +175,7 @@ def _cut(draft: Draft, canvas: Canvas) -> Cut:
         replaced.update({show.at: moved_pen(show) for show in others})
     if not replaced:
         return Cut(None, resources)
-    return Cut(_split(program, replaced), _with_fonts(draft, resources))
+    return Cut(_split(program, replaced), with_fonts(draft, resources))
 
 
 def _split(
@@ -196,9 +197,11 @@ def _split(
     return tuple(pieces)
 
 
-def _with_fonts(draft: Draft, resources: Dictionary) -> Dictionary:
+def with_fonts(draft: Draft, resources: Dictionary) -> Dictionary:
     """Return `resources` with fonts that each certificate adds to."""
     listed = resources.get("/Font")
+    if isinstance(listed, Dictionary) and draft.marker in listed:
+        return resources
     own = copy(resources)
     own.Font = draft.mark(copy(listed) if isinstance(listed, Dictionary) else Dictionary())
     draft.fonts.append(draft.marks)
@@ -228,14 +231,13 @@ def _compiled_form(draft: Draft, canvas: Canvas, form: Stream, matrix: Matrix) -
         raise OverLimits(f"The template draws more than {MAX_FORMS} forms.")
     # Seen from now on, also from within.
     draft.forms[form.objgen] = form
-    values = form.get("/Matrix")
-    own = Matrix(*map(real, values)) if isinstance(values, Array) and len(values) == 6 else IDENTITY
+    own = matrix_of(form.get("/Matrix"))
     resources = form.get("/Resources")
     if not isinstance(resources, Dictionary):
         resources = canvas.resources
     view = own.then(matrix).then(canvas.view)
     box = _clipped(canvas.box, form.get("/BBox"), view)
-    within = Canvas(form, _decoded(form), resources, view, box, canvas.depth + 1)
+    within = Canvas(form, decoded_program(form), resources, view, box, canvas.depth + 1)
     cut = _cut(draft, within)
     if cut.pieces is None:
         form.Resources = cut.resources

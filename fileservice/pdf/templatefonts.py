@@ -9,6 +9,7 @@ from pikepdf import Array, Dictionary, Name, Stream
 
 from fileservice.pdf.cmaps import read_to_unicode
 from fileservice.pdf.encodings import STANDARD, character_of, standard_width, tables
+from fileservice.pdf.geometry import IDENTITY, Matrix
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 MAX_CODE = 0xFFFF
@@ -86,6 +87,13 @@ def real(value: object, otherwise: float = 0.0) -> float:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return float(value)
     return otherwise
+
+
+def matrix_of(value: object) -> Matrix:
+    """Return the matrix that `value` is, or the one that changes nothing."""
+    if isinstance(value, Array) and len(value) == 6:
+        return Matrix(*map(real, value))
+    return IDENTITY
 
 
 def name_of(value: object) -> str:
