@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from fileservice.pdf.authoring import Kind
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, shipped_fonts
 from fileservice.pdf.plans import ENGINE_VERSION, Plan
-from fileservice.pdf.sandbox import compile_apart
+from fileservice.pdf.sandbox import author_apart, compile_apart
 
 # A child may take 640 MB and 10 s of a core, and other hosts have a say in how many are started.
 MAX_CHILDREN = 2
@@ -43,6 +44,19 @@ class Compiler:
             template = CompiledTemplate(await self._plan(digest, content, keep=keep), self.fonts)
             self._compiled[digest] = template
         return template
+
+    async def author(self, source: bytes, kind: Kind, folder: Path) -> CompiledTemplate:
+        """
+        Return the template that `source` is written to be; `folder` has its pictures.
+
+        It is not kept: what it draws depends on more than `source`.
+
+        Raises:
+            TemplateError: it cannot be made or filled.
+        """
+        async with self._children:
+            content = await author_apart(source, kind, folder)
+            return CompiledTemplate(await compile_apart(content), self.fonts)
 
     async def _plan(self, digest: str, content: bytes, *, keep: bool) -> Plan:
         file = self.folder / f"{digest}-{ENGINE_VERSION}-{self.fonts.fingerprint}"

@@ -35,7 +35,7 @@ class LocalTemplates:
     The folder of templates; each is compiled when first asked for, and again when its file changes.
 
     Attributes:
-        folder: where the operator's templates are, as `<name>.pdf`.
+        folder: where the operator's templates are: `<name>.pdf`, `<name>.html` or `<name>.typ`.
         shipped: the folder of those that come with the package, for names that `folder` lacks.
     """
 
@@ -73,7 +73,12 @@ class LocalTemplates:
         if not TEMPLATE_NAME.fullmatch(name):
             raise NotFound(f"No template can have the name {name!r}.")
         # No hop to a thread, no Path: a stat of a file in use takes 2 microseconds, a hop 60.
-        for path in (f"{self.folder}/{name}.pdf", f"{self.shipped}/{name}.pdf"):
+        for path in (
+            f"{self.folder}/{name}.pdf",
+            f"{self.folder}/{name}.html",
+            f"{self.folder}/{name}.typ",
+            f"{self.shipped}/{name}.pdf",
+        ):
             try:
                 status = os.stat(path)  # noqa: PTH116
             except FileNotFoundError:
@@ -92,6 +97,10 @@ class LocalTemplates:
     async def _compile(self, stamp: Stamp) -> Kept:
         content = await asyncio.to_thread(Path(stamp.path).read_bytes)
         try:
+            if stamp.path.endswith(".html"):
+                return Kept(stamp, await self.compiler.author(content, "html", self.folder))
+            if stamp.path.endswith(".typ"):
+                return Kept(stamp, await self.compiler.author(content, "typ", self.folder))
             return Kept(stamp, await self.compiler.compile(content, keep=True))
         except TemplateError as error:
             return Kept(stamp, error)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fileservice.pdf import child, sandbox
+from fileservice.pdf import answers, child, sandbox
 from fileservice.pdf.errors import (
     Damaged,
     NoPlaceholders,
@@ -178,14 +178,14 @@ def test_a_form_that_is_cut_is_refused() -> None:
     ("template", "word"),
     [
         (b"<html>", b"not_pdf"),
-        (shipped_template(), b"compiled"),
+        (shipped_template(), b"made"),
         (page_of(b""), b"no_placeholders"),
     ],
 )
 def test_the_child_answers_with_a_word_first(template: bytes, word: bytes) -> None:
     target = io.BytesIO()
 
-    child.answer(io.BytesIO(template), target)
+    answers.answer(child.plan, io.BytesIO(template), target)
 
     assert target.getvalue().partition(b"\n")[0] == word
 
@@ -228,8 +228,8 @@ async def test_a_child_has_no_environment_and_little_memory(
 ) -> None:
     monkeypatch.setenv("FILESERVICE_SECRET_KEY", "secret")
     boot = (
-        "import os, runpy, sys; sys.path.insert(0, sys.argv[1]);"
-        "child = runpy.run_module(sys.argv[2]); child['limit_this_process']();"
+        "import os, runpy, sys; sys.path.insert(0, sys.argv.pop(1));"
+        "child = runpy.run_module(sys.argv.pop(1)); child['limit_this_process']();"
         "held = []\n"
         "try:\n"
         "    held.append(bytes(1 << 30))\n"

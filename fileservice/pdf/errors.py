@@ -81,6 +81,18 @@ class Damaged(TemplateError):
     code = "damaged"
 
 
+class BadSource(TemplateError):
+    """A template in HTML or Typst cannot be made a PDF."""
+
+    code = "bad_source"
+
+
+class NeedsExtra(TemplateError):
+    """A template in HTML or Typst needs a package that is not installed."""
+
+    code = "needs_extra"
+
+
 TEMPLATE_ERRORS = {
     kind.code: kind
     for kind in (
@@ -96,6 +108,8 @@ TEMPLATE_ERRORS = {
         BadMode,
         OverLimits,
         Damaged,
+        BadSource,
+        NeedsExtra,
     )
 }
 

@@ -1,4 +1,4 @@
-"""Compiles a template in a process of its own, which it may hurt instead of us."""
+"""Reads and makes templates in processes of their own, which they may hurt instead of us."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import fileservice
+from fileservice.pdf.answers import MADE
+from fileservice.pdf.authoring import Kind
 from fileservice.pdf.errors import TEMPLATE_ERRORS, OverLimits, TemplateError
 from fileservice.pdf.plans import Plan
 
@@ -19,8 +21,8 @@ MAX_ANSWER_BYTES = 32 << 20
 MAX_COMPLAINT_BYTES = 8 << 10
 # -I: no environment, no user site, no current folder; so the child is told where we are.
 BOOT = (
-    "import runpy, sys; sys.path.insert(0, sys.argv[1]);"
-    " runpy.run_module(sys.argv[2], run_name='__main__')"
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1));"
+    " runpy.run_module(sys.argv.pop(1), run_name='__main__')"
 )
 TIMED_OUT = (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
 TOO_SLOW = "The template takes too long to be read; simplify its drawing and its fonts."
@@ -33,14 +35,29 @@ async def compile_apart(content: bytes) -> Plan:
     Raises:
         TemplateError: it cannot be filled.
     """
+    return Plan.from_bytes(await _answer("fileservice.pdf.child", content=content))
+
+
+async def author_apart(source: bytes, kind: Kind, folder: Path) -> bytes:
+    """
+    Return the PDF that `source` describes, made in a limited child process.
+
+    Raises:
+        TemplateError: it describes none, or what makes it is not installed.
+    """
+    return await _answer("fileservice.pdf.authoring", kind, str(folder), content=source)
+
+
+async def _answer(module: str, *arguments: str, content: bytes) -> bytes:
+    """
+    Return what the program `module` makes of `content`.
+
+    Raises:
+        TemplateError: what it says, or that it came to no answer.
+    """
     package = Path(fileservice.__file__).parent.parent
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-c",
-        BOOT,
-        str(package),
-        "fileservice.pdf.child",
+        *(sys.executable, "-I", "-c", BOOT, str(package), module, *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -58,7 +75,7 @@ async def compile_apart(content: bytes) -> Plan:
             await process.wait()
     if status:
         raise _ended(status, complaint)
-    return _read(answer)
+    return _made(answer)
 
 
 async def _exchange(process: asyncio.subprocess.Process, content: bytes) -> tuple[bytes, bytes]:
@@ -95,11 +112,11 @@ def _ended(status: int, complaint: bytes) -> TemplateError:
     return TemplateError("The template cannot be read; save it again with another program.")
 
 
-def _read(answer: bytes) -> Plan:
+def _made(answer: bytes) -> bytes:
     if len(answer) == MAX_ANSWER_BYTES:
         raise OverLimits("The template becomes too large when it is compiled; simplify it.")
-    word, _, text = answer.partition(b"\n")
-    if word == b"compiled":
-        return Plan.from_bytes(text)
+    word, _, made = answer.partition(b"\n")
+    if word == MADE:
+        return made
     kind = TEMPLATE_ERRORS.get(word.decode("ascii", "replace"), TemplateError)
-    raise kind(text.decode("utf-8", "replace"))
+    raise kind(made.decode("utf-8", "replace"))
