@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from fileservice.pdf.fonts import Sign, shipped_fonts
+from fileservice.pdf.faces import Sign
+from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.geometry import number, numbers
 from fileservice.pdf.subsets import Subset, stream
 

@@ -142,13 +142,9 @@ def test_a_value_is_made_the_same_however_it_was_typed(raw: str, text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "raw",
-    [
-        *("\0", "a\x07", "\x7f", "\x85", "\ud800", "\uffff", "\ue000", "\u0378", "x" * 501),
-        *("שלום", "محمد", "नमस्ते", "สวัสดี", "\ufb2a", "\U0001e900"),
-    ],
+    "raw", ["\0", "a\x07", "\x7f", "\x85", "\ud800", "\uffff", "\ue000", "\u0378", "x" * 501]
 )
-def test_a_value_that_is_no_text_or_would_be_drawn_wrong_is_refused(raw: str) -> None:
+def test_a_value_that_is_no_text_is_refused(raw: str) -> None:
     with pytest.raises(BadValue, match="'name'"):
         clean_value("name", raw)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 
 import pikepdf
 from pikepdf import Dictionary, Name, Object, Pdf
@@ -18,10 +19,11 @@ from fileservice.pdf.errors import (
     TemplateError,
     Xfa,
 )
+from fileservice.pdf.faces import Sign
 from fileservice.pdf.fields import PLACEHOLDER, near_misses
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.flattening import compile_with_fields
-from fileservice.pdf.fonts import Face, FontSet, Sign
+from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.freezing import freeze
 from fileservice.pdf.pages import Draft
 from fileservice.pdf.plans import Fonts, Plan, Program
@@ -38,6 +40,7 @@ MAX_SLOTS = 200
 LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2027)))) + "€№™"
 # All that the two values made here are written with.
 MADE_HERE = {"timestamp": "0123456789-:+TZ", "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ"}
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")  # BCP 47, as far as we look
 # What speaks of the template and not of the certificate.
 STALE_ENTRIES = ("/AcroForm", "/Metadata", "/PieceInfo", "/Perms")
 # How pikepdf says that an object is not what it was asked for: a number of 20 digits, a name that
@@ -81,6 +84,7 @@ def plan_template(content: bytes, font_set: FontSet) -> Plan:
 def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
     _check(pdf)
     title = _title(pdf)
+    language = _language(pdf)
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set)
     form = _form(pdf)
     for page in pdf.pages:
@@ -91,7 +95,7 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
         raise OverLimits(f"There are more than {MAX_SLOTS} lines with placeholders.")
     _clean(pdf)
     pdf.trailer.Info = draft.mark(Dictionary())
-    return _frozen(draft, digest, title)
+    return _frozen(draft, digest, title, language)
 
 
 def _opened(content: bytes) -> Pdf:
@@ -148,6 +152,11 @@ def _title(pdf: Pdf) -> str:
     return str(title) if isinstance(title, pikepdf.String) else ""
 
 
+def _language(pdf: Pdf) -> str:
+    language = str(pdf.Root.get("/Lang", ""))
+    return language if LANGUAGE.fullmatch(language) else ""
+
+
 def _clean(pdf: Pdf) -> None:
     ACTIVE_CONTENT.apply(pdf)
     for key in STALE_ENTRIES:
@@ -176,7 +185,7 @@ def _nothing_found(draft: Draft) -> TemplateError:
     return NoPlaceholders(f"No %placeholder% was found in the template's text. {' '.join(hints)}")
 
 
-def _frozen(draft: Draft, digest: str, title: str) -> Plan:
+def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
     saved = io.BytesIO()
     draft.pdf.save(
         saved,
@@ -213,6 +222,7 @@ def _frozen(draft: Draft, digest: str, title: str) -> Plan:
         info=frozen.marked[draft.marks][0],
         root=frozen.root,
         title=title,
+        language=language,
         prefix=prefix,
         size=frozen.size,
         xref=frozen.xref(),

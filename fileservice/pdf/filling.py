@@ -12,35 +12,41 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from fileservice.pdf.errors import MissingValue, TooLong, UnknownValue
-from fileservice.pdf.fonts import FontSet, SetGlyph, Sign
-from fileservice.pdf.geometry import Matrix, number, numbers
+from fileservice.pdf.errors import MissingGlyph, MissingValue, UnknownValue
+from fileservice.pdf.faces import Sign
+from fileservice.pdf.fitting import Row, Word, fitted
+from fileservice.pdf.fonts import FontSet
+from fileservice.pdf.geometry import number, numbers
 from fileservice.pdf.plans import Plan
+from fileservice.pdf.setting import Run, set_runs
 from fileservice.pdf.slots import Literal, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset, stream
 from fileservice.pdf.values import clean_value
 
 PRODUCER = b"fileservice"
-# A line is shrunk to no less than this part of its size: below it, it looks like a mistake.
-LEAST_SCALE = 0.6
 CACHED_TEXTS = 4096
 CACHED_SUBSETS = 256
 
 
 class Setting(NamedTuple):
     """
-    A text set in a face.
+    A text that is set.
 
     Attributes:
-        signs: what it needs of the face.
+        needs: name of a face -> the signs of it that the template's own subsets lack.
         width: in thousandths of the font size.
-        is_base: whether the template's own subset has them all.
     """
 
-    glyphs: Sequence[SetGlyph]
-    signs: frozenset[Sign]
+    runs: Sequence[Run]
+    needs: Mapping[str, frozenset[Sign]]
     width: float
-    is_base: bool
+
+
+class Extra(NamedTuple):
+    """A subset that a certificate has besides the template's own, and its number there."""
+
+    number: int
+    subset: Subset
 
 
 class CompiledTemplate:
@@ -54,6 +60,7 @@ class CompiledTemplate:
 
     def __init__(self, plan: Plan, font_set: FontSet) -> None:
         self.plan = plan
+        self.fonts = font_set
         self.faces = [font_set.faces[name] for name in plan.faces]
         self.bases = [Subset(*each) for each in zip(self.faces, plan.bases, strict=True)]
         values = [part for slot in plan.slots for part in slot.parts if isinstance(part, Value)]
@@ -78,9 +85,10 @@ class CompiledTemplate:
         """
         stamp = issued_at.isoformat(timespec="seconds")
         texts = self._texts(values, stamp)
-        extras = self._extras(texts)
         plan = self.plan
-        lines = [self._line(slot, texts, extras) for slot in plan.slots]
+        rows = [self._rows(slot, texts) for slot in plan.slots]
+        extras = self._extras(rows)
+        lines = [self._line(*each, extras) for each in zip(plan.slots, rows, strict=True)]
         bodies = {
             number: stream(
                 b"".join([lines[piece] if isinstance(piece, int) else piece for piece in pieces]),
@@ -90,14 +98,14 @@ class CompiledTemplate:
         }
         bodies[plan.info] = self._info(issued_at)
         references = b"".join(
-            b"/%bX%d %d 0 R" % (plan.prefix.encode(), face, plan.size + at * OBJECTS_PER_SUBSET)
-            for at, face in enumerate(extras)
+            b"/%bX%d %d 0 R" % (plan.prefix.encode(), at, plan.size + at * OBJECTS_PER_SUBSET)
+            for at in range(len(extras))
         )
         for fonts in plan.fonts:
             bodies[fonts.number] = b"%s%s>>" % (fonts.body, references)
         added: list[bytes] = []
-        for at, extra in enumerate(extras.values()):
-            added += extra.objects(plan.size + at * OBJECTS_PER_SUBSET, compress=False)
+        for at, subset in extras.values():
+            added += subset.objects(plan.size + at * OBJECTS_PER_SUBSET, compress=False)
         inputs = repr((plan.digest, sorted(texts.items()), number))
         identity = hashlib.blake2b(inputs.encode(), digest_size=16).hexdigest()
         return self._joined(bodies, added, identity.encode())
@@ -121,66 +129,100 @@ class CompiledTemplate:
         texts["timestamp"] = stamp
         return texts
 
-    def _extras(self, texts: Mapping[str, str]) -> dict[int, Subset]:
-        """Return face -> subset, where the template's own lacks a sign of a value."""
-        signs: dict[int, frozenset[Sign]] = {}
-        for slot in self.plan.slots:
-            for part in slot.parts:
-                if isinstance(part, Value):
-                    setting = self.set_text(part.face, _text_of(part, texts))
-                    if not setting.is_base:
-                        signs[part.face] = signs.get(part.face, frozenset()) | setting.signs
-        return {face: self.subset(face, signs[face]) for face in sorted(signs)}
+    def _rows(self, slot: Slot, texts: Mapping[str, str]) -> list[Row]:
+        """Return what the slot shows; nothing, when all its values are empty."""
+        words = [Word(part, _text_of(part, texts)) for part in slot.parts]
+        if not any(word.text for word in words):
+            return []
+        return fitted(slot, words, self._width)
 
-    def _line(self, slot: Slot, texts: Mapping[str, str], extras: Mapping[int, Subset]) -> bytes:
-        pieces: list[bytes] = []
-        width = 0.0
-        is_blank = True
-        for part in slot.parts:
-            if isinstance(part, Literal):
-                pieces.append(part.program)
-                width += part.width
-                continue
-            text = _text_of(part, texts)
-            setting = self.set_text(part.face, text)
-            width += part.gap + setting.width * part.size * part.stretch / 1000
-            if setting.is_base:
-                pieces.append(self.encode(part, text))
-            else:
-                pieces.append(self._shown(part, setting, extras[part.face], b"X"))
-            is_blank = is_blank and not text
-        if is_blank:
+    def _width(self, word: Word) -> float:
+        part, text = word
+        if isinstance(part, Literal):
+            return part.width
+        return part.gap + self._set(part, text).width * part.size * part.stretch / 1000
+
+    def _set(self, part: Value, text: str) -> Setting:
+        try:
+            return self.set_text(part.face, text)
+        except MissingGlyph as error:
+            raise MissingGlyph(
+                f"The value of {part.name!r} cannot be drawn. {error.detail}",
+                extensions={**error.extensions, "field": part.name},
+            ) from error
+
+    def _extras(self, slots: Iterable[Iterable[Row]]) -> dict[str, Extra]:
+        """Return name of a face -> subset, where the template's own lack a sign of a value."""
+        signs: dict[str, frozenset[Sign]] = {}
+        for rows in slots:
+            for part, text in [word for row in rows for word in row.words]:
+                if isinstance(part, Value):
+                    for face, needed in self.set_text(part.face, text).needs.items():
+                        signs[face] = signs.get(face, frozenset()) | needed
+        return {
+            face: Extra(at, self.subset(face, signs[face])) for at, face in enumerate(sorted(signs))
+        }
+
+    def _line(self, slot: Slot, rows: Sequence[Row], extras: Mapping[str, Extra]) -> bytes:
+        if not rows:
             return slot.after
-        return b"%s%s Tm %s%s" % (
-            slot.before,
-            numbers(_fitted(slot, width)),
-            b"".join(pieces),
-            slot.after,
-        )
+        shown = [
+            b"%s Tm %s"
+            % (
+                numbers(row.matrix),
+                b"".join([self._shown_word(part, text, extras) for part, text in row.words]),
+            )
+            for row in rows
+        ]
+        return b"%s%s%s" % (slot.before, b"".join(shown), slot.after)
+
+    def _shown_word(self, part: Literal | Value, text: str, extras: Mapping[str, Extra]) -> bytes:
+        if isinstance(part, Literal):
+            return part.program
+        if self.set_text(part.face, text).needs:
+            return self._shown(part, text, extras)
+        return self.encode(part, text)
 
     def _set_text(self, face: int, text: str) -> Setting:
-        glyphs = self.faces[face].set_text(text)
-        signs = frozenset([glyph.sign for glyph in glyphs])
-        width = sum([glyph.advance for glyph in glyphs])
-        return Setting(glyphs, signs, width, signs <= self.bases[face].codes.keys())
+        runs = set_runs(self.fonts, self.faces[face], text, self.plan.language)
+        base = self.bases[face]
+        needs: dict[str, frozenset[Sign]] = {}
+        for run in runs:
+            signs = frozenset([glyph.sign for glyph in run.glyphs])
+            needs[run.face.name] = needs.get(run.face.name, frozenset()) | signs
+        if needs.get(base.face.name, frozenset()) <= base.codes.keys():
+            needs.pop(base.face.name, None)
+        return Setting(runs, needs, sum([glyph.advance for run in runs for glyph in run.glyphs]))
 
     def _encode(self, part: Value, text: str) -> bytes:
-        return self._shown(part, self.set_text(part.face, text), self.bases[part.face], b"B")
+        return self._shown(part, text, {})
 
-    def _shown(self, part: Value, setting: Setting, subset: Subset, kind: bytes) -> bytes:
-        """Return the operators that show `setting`, the gap before it first."""
-        return b"%s/%s%s%d %s Tf[%s%s]TJ " % (
-            part.before,
-            self.plan.prefix.encode(),
-            kind,
-            part.face,
-            number(part.size),
-            number(-part.gap * 1000 / (part.size * part.stretch)) if part.gap else b"",
-            subset.encode(setting.glyphs, part.size),
-        )
+    def _shown(self, part: Value, text: str, extras: Mapping[str, Extra]) -> bytes:
+        """Return the operators that show `text`, the gap before it first."""
+        setting = self.set_text(part.face, text)
+        pieces = [part.before]
+        gap = number(-part.gap * 1000 / (part.size * part.stretch)) if part.gap else b""
+        for run in setting.runs:
+            kind, at, subset = b"B", part.face, self.bases[part.face]
+            if run.face.name in setting.needs:
+                kind, (at, subset) = b"X", extras[run.face.name]
+            encode = subset.encode_clusters if run.has_clusters else subset.encode
+            pieces.append(
+                b"/%s%s%d %s Tf[%s%s]TJ "
+                % (
+                    self.plan.prefix.encode(),
+                    kind,
+                    at,
+                    number(part.size),
+                    gap,
+                    encode(run.glyphs, part.size),
+                )
+            )
+            gap = b""
+        return b"".join(pieces)
 
-    def _subset(self, face: int, signs: frozenset[Sign]) -> Subset:
-        return Subset(self.faces[face], signs)
+    def _subset(self, face: str, signs: frozenset[Sign]) -> Subset:
+        return Subset(self.fonts.faces[face], signs)
 
     def _info(self, issued_at: datetime) -> bytes:
         stamp = b"%04d%02d%02d%02d%02d%02d" % issued_at.astimezone(UTC).timetuple()[:6]
@@ -210,24 +252,12 @@ class CompiledTemplate:
         return b"".join((plan.static, *objects, tail))
 
 
-def _text_of(part: Value, texts: Mapping[str, str]) -> str:
+def _text_of(part: Literal | Value, texts: Mapping[str, str]) -> str:
+    if isinstance(part, Literal):
+        return ""
     text = texts.get(part.name, part.default)
     assert text is not None  # noqa: S101  # `_texts` saw that all required values are there
     return text
-
-
-def _fitted(slot: Slot, width: float) -> Matrix:
-    """Return the text matrix with which the line keeps its place and its room."""
-    scale = 1.0
-    if width > slot.room:
-        scale = slot.room / width
-        if scale < LEAST_SCALE:
-            names = _listed({part.name for part in slot.parts if isinstance(part, Value)})
-            raise TooLong(
-                f"The value of {names} is too long: even at {LEAST_SCALE:.0%} of its size the line"
-                f" is {width * LEAST_SCALE:.0f} long, where there is room for {slot.room:.0f}."
-            )
-    return slot.matrix.moved((slot.width - width * scale) * slot.align).scaled(scale)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,170 +1,124 @@
-"""The fonts that values are drawn with, and how HarfBuzz sets a line of text in one of them."""
+"""The faces at hand: those that come with the package, and the operator's."""
 
 import hashlib
-import unicodedata
+import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
-from typing import NamedTuple
+from pathlib import Path
 
 import uharfbuzz as hb
 
-from fileservice.pdf.errors import MissingGlyph
+from fileservice.pdf.faces import (
+    FORCE_BOLD_FLAG,
+    IGNORABLE,
+    ITALIC_FLAG,
+    SERIF_FLAG,
+    Face,
+    Style,
+)
+from fileservice.pdf.fontfiles import FontFile, font_files
+
+__all__ = ["Face", "FontSet", "open_fonts", "shipped_fonts"]
 
 SHIPPED = ("NotoSans-Regular", "NotoSans-Bold", "NotoSerif-Regular", "NotoSerif-Bold")
-# ISO 32000-1 table 123.
-SERIF_FLAG, FORCE_BOLD_FLAG = 1 << 1, 1 << 18
 SERIF_NAMES = ("times", "serif", "roman", "georgia", "garamond", "bookman", "palatino", "minion")
 BOLD_NAMES = ("bold", "black", "heavy", "cmbx")
-# A reader copies letters, not ligatures, and a name is searched for by its letters.
-FEATURES = {"liga": False, "clig": False}
-# What an embedded TrueType font need not have when its codes are glyph numbers (ISO 32000-1 9.9).
-DROPPED_TABLES = ("GSUB", "GPOS", "GDEF", "name", "post", "OS/2", "cmap", "gasp")
-CACHED_SUBSETS = 256
-
-
-# A glyph's number in its face, and the text it stands for: two texts may share a glyph. A plain
-# tuple, for a certificate makes one for each letter it draws.
-type Sign = tuple[int, str]
-
-
-class SetGlyph(NamedTuple):
-    """
-    One glyph of a line that is set; all lengths are in thousandths of the font size.
-
-    Attributes:
-        advance: how far the pen moves, kerning included.
-        kern: how much less than its width that is, and so what a TJ operator takes back.
-        x: how far right of the pen it is drawn.
-        y: how far above the baseline.
-    """
-
-    sign: Sign
-    advance: float
-    kern: float
-    x: float
-    y: float
-
-
-class Face:
-    """One font file, opened."""
-
-    def __init__(self, name: str, content: bytes) -> None:
-        self.name = name
-        self.face = hb.Face(hb.Blob(content))
-        self.font = hb.Font(self.face)
-        self.scale: float = 1000 / self.face.upem
-        self.glyphs: dict[str, int] = {
-            chr(code): self.font.get_nominal_glyph(code) for code in self.face.unicodes
-        }
-        self.widths = [
-            self.font.get_glyph_h_advance(glyph) * self.scale
-            for glyph in range(self.face.glyph_count)
-        ]
-        self.subset = lru_cache(maxsize=CACHED_SUBSETS)(self._subset)
-
-    def set_text(self, text: str) -> list[SetGlyph]:
-        """
-        Return the glyphs that draw `text` from left to right, kerned.
-
-        Raises:
-            MissingGlyph: the face lacks a character of it.
-        """
-        for character in text:
-            if character not in self.glyphs:
-                raise MissingGlyph(
-                    f"No configured font has a glyph for {named(character)}.",
-                    extensions={"character": character},
-                )
-        if not text:
-            return []  # of which HarfBuzz has no positions to tell
-        buffer = hb.Buffer()
-        buffer.cluster_level = hb.BufferClusterLevel.MONOTONE_CHARACTERS
-        buffer.add_str(text)
-        buffer.guess_segment_properties()
-        hb.shape(self.font, buffer, FEATURES)
-        infos, positions = buffer.glyph_infos, buffer.glyph_positions
-        stops = [info.cluster for info in infos[1:]] + [len(text)]
-        return [
-            self._set_glyph(info.codepoint, text[info.cluster : stop], position)
-            for info, stop, position in zip(infos, stops, positions, strict=True)
-        ]
-
-    def _set_glyph(self, glyph: int, text: str, position: hb.GlyphPosition) -> SetGlyph:
-        advance = position.x_advance * self.scale
-        kern = self.widths[glyph] - advance
-        x, y = position.x_offset * self.scale, position.y_offset * self.scale
-        return SetGlyph((glyph, text), advance, kern, x, y)
-
-    @cached_property
-    def descriptor(self) -> bytes:
-        """The entries of its font descriptor that no subset changes (ISO 32000-1 table 122)."""
-        extents = self.font.get_font_extents("ltr")
-        head = self.face.reference_table("head").data
-        box = [
-            int.from_bytes(head[at : at + 2], "big", signed=True) * self.scale
-            for at in range(36, 44, 2)
-        ]
-        flags = 4 | (SERIF_FLAG if "Serif" in self.name else 0)
-        return b"/Flags %d/FontBBox[%d %d %d %d]/ItalicAngle 0/Ascent %d/Descent %d%b" % (
-            flags,
-            *box,
-            extents.ascender * self.scale,
-            extents.descender * self.scale,
-            b"/CapHeight 714/StemV 140" if "Bold" in self.name else b"/CapHeight 714/StemV 80",
-        )
-
-    def _subset(self, glyphs: frozenset[int]) -> tuple[bytes, dict[int, int]]:
-        """Return a TrueType font of these glyphs alone, and their numbers in it."""
-        wanted = hb.SubsetInput()
-        wanted.glyph_set.update(glyphs)
-        wanted.drop_table_tag_set.update(
-            int.from_bytes(tag.encode(), "big") for tag in DROPPED_TABLES
-        )
-        wanted.flags = (
-            hb.SubsetFlags.NO_HINTING
-            | hb.SubsetFlags.NO_LAYOUT_CLOSURE
-            | hb.SubsetFlags.NOTDEF_OUTLINE
-        )
-        plan = hb.SubsetPlan(self.face, wanted)
-        numbers = dict(plan.old_to_new_glyph_mapping)
-        return bytes(plan.execute().blob.data), {glyph: numbers[glyph] for glyph in glyphs}
+ITALIC_NAMES = ("italic", "oblique", "slanted", "cmti")
+# Families of one script that nobody expects who did not ask for them.
+SPECIAL_NAMES = re.compile(
+    "Mono|Display|Kufi|Nastaliq|Rashi|Looped|UI|Unjoined|Condensed|Slanted|Traditional|Math|Light"
+)
+CACHED_FALLBACKS = 4096
 
 
 class FontSet:
     """The faces at hand. Attributes: fingerprint: changes when any of them does."""
 
     def __init__(self, faces: Sequence[Face], fingerprint: str) -> None:
-        self.faces = {face.name: face for face in faces}
+        self.faces: dict[str, Face] = {}
+        for face in faces:
+            self.faces.setdefault(face.name, face)
         self.fingerprint = fingerprint
+        self._by_plain_name = {_plain(face.name): face for face in reversed(faces)}
+        self._fallbacks = lru_cache(maxsize=CACHED_FALLBACKS)(self._ranked)
 
     def match(self, name: str, flags: int) -> Face:
         """Return the face nearest to a template's font of this PostScript name and these flags."""
-        plain = name.split("+")[-1].replace("-", "").replace(" ", "").lower()
-        for face in self.faces.values():
-            if face.name.replace("-", "").lower() in (plain, plain + "regular"):
-                return face
+        plain = _plain(name.split("+")[-1])
+        for each in (plain, plain + "regular"):
+            if each in self._by_plain_name:
+                return self._by_plain_name[each]
         is_sans = "sans" in plain
-        is_serif = not is_sans and (flags & SERIF_FLAG or _any_in(SERIF_NAMES, plain))
-        is_bold = flags & FORCE_BOLD_FLAG or _any_in(BOLD_NAMES, plain)
-        return self.faces[SHIPPED[(2 if is_serif else 0) + (1 if is_bold else 0)]]
+        is_serif = not is_sans and bool(flags & SERIF_FLAG or _any_in(SERIF_NAMES, plain))
+        is_bold = bool(flags & FORCE_BOLD_FLAG or _any_in(BOLD_NAMES, plain))
+        is_italic = bool(flags & ITALIC_FLAG or _any_in(ITALIC_NAMES, plain))
+        upright = SHIPPED[(2 if is_serif else 0) + (1 if is_bold else 0)]
+        sloped = upright.replace("Regular", "") + "Italic"
+        return self.faces[sloped if is_italic and sloped in self.faces else upright]
+
+    def fallback(self, text: str, style: Style, cjk: str) -> Face | None:
+        """
+        Return the face nearest to `style` that covers all of `text`.
+
+        `cjk` is which of the forms that Chinese, Japanese and Korean have of a character is meant,
+        as font names end: jp, kr, sc, tc or hk.
+        """
+        first = IGNORABLE.sub("", text)[:1] or text[:1]
+        return next(
+            (face for face in self._fallbacks(first, style, cjk) if face.covers(text)), None
+        )
+
+    def _ranked(self, character: str, style: Style, cjk: str) -> list[Face]:
+        def rank(face: Face) -> tuple[object, ...]:
+            return (
+                "CJK" in face.name and f"CJK{cjk}" not in face.name,
+                bool(SPECIAL_NAMES.search(face.name)),
+                face.style.is_bold != style.is_bold,
+                face.style.is_serif != style.is_serif,
+                face.style.is_italic != style.is_italic,
+                len(face.name),
+                face.name,
+            )
+
+        return sorted((face for face in self.faces.values() if face.covers(character)), key=rank)
 
 
-def shipped_fonts() -> FontSet:
-    """Open the fonts that come with the package."""
+@lru_cache(maxsize=1)
+def _shipped_faces() -> tuple[tuple[Face, ...], bytes]:
+    """Return the faces that come with the package, and the digest of their files."""
     folder = files("fileservice.pdf") / "fonts"
     digest = hashlib.sha256()
     faces = []
     for name in SHIPPED:
         content = (folder / f"{name}.ttf").read_bytes()
         digest.update(content)
-        faces.append(Face(name, content))
-    return FontSet(faces, digest.hexdigest()[:16])
+        opened = hb.Face(hb.Blob(content))
+        style = Style("Serif" in name, "Bold" in name, is_italic=False)
+        faces.append(Face(name, style, opened.unicodes, partial(hb.Face, opened.blob)))
+    return tuple(faces), digest.digest()
 
 
-def named(character: str) -> str:
-    """Return how a person can look `character` up: U+1F600 GRINNING FACE."""
-    return f"U+{ord(character):04X} {unicodedata.name(character, '(without a name)')}"
+def shipped_fonts() -> FontSet:
+    """Open the fonts that come with the package."""
+    return open_fonts(())
+
+
+def open_fonts(folders: Sequence[Path]) -> FontSet:
+    """Open the fonts that come with the package and those in `folders`."""
+    faces, shipped = _shipped_faces()
+    found = font_files(folders)
+    digest = hashlib.sha256(shipped + b"".join(file.fingerprint for file in found))
+    return FontSet([*faces, *map(_face_of, found)], digest.hexdigest()[:16])
+
+
+def _face_of(file: FontFile) -> Face:
+    is_serif = "Serif" in file.name or "Naskh" in file.name
+    return Face(file.name, Style(is_serif, file.is_bold, file.is_italic), file.coverage, file.open)
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "").replace(" ", "").lower()
 
 
 def _any_in(words: Iterable[str], text: str) -> bool:

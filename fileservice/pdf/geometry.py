@@ -38,6 +38,10 @@ class Matrix(NamedTuple):
         a, b, c, d, e, f = self
         return Matrix(a * factor, b * factor, c * factor, d * factor, e, f)
 
+    def stretched(self, factor: float) -> "Matrix":
+        """Return this map with its own x axis scaled about its origin."""
+        return self._replace(a=self.a * factor, b=self.b * factor)
+
     def apply(self, x: float, y: float) -> tuple[float, float]:
         """Return where the point (x, y) comes to lie."""
         return x * self.a + y * self.c + self.e, x * self.b + y * self.d + self.f

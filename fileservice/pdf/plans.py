@@ -10,12 +10,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fileservice.pdf.fonts import Sign
+from fileservice.pdf.faces import Sign
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.slots import Literal, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
@@ -55,6 +55,7 @@ class Plan:
         info: the object number of the document's information.
         root: that of its catalog.
         title: its title, "" for none.
+        language: what it says it is written in (BCP 47), "" for nothing.
         prefix: with what the names of the faces among a page's fonts begin.
         size: how many objects there are, and with that the next free number.
         xref: the cross-reference lines, with `%010d` for each object above, by number.
@@ -70,6 +71,7 @@ class Plan:
     info: int
     root: int
     title: str
+    language: str
     prefix: str
     size: int
     xref: bytes
@@ -88,6 +90,7 @@ class Plan:
                 "info": self.info,
                 "root": self.root,
                 "title": self.title,
+                "language": self.language,
                 "prefix": self.prefix,
                 "size": self.size,
                 "xref": _text(self.xref),
@@ -120,6 +123,7 @@ class Plan:
             info=int(head["info"]),
             root=int(head["root"]),
             title=str(head["title"]),
+            language=str(head["language"]),
             prefix=str(head["prefix"]),
             size=int(head["size"]),
             xref=_bytes(head["xref"]),
@@ -150,6 +154,8 @@ def _slot_values(slot: Slot) -> list[object]:
         _text(slot.before),
         _text(slot.after),
         [_part_values(part) for part in slot.parts],
+        slot.max_lines,
+        slot.leading,
     ]
 
 
@@ -168,7 +174,7 @@ def _part_values(part: Literal | Value) -> list[object]:
 
 
 def _slot(values: list[Any]) -> Slot:
-    matrix, width, room, align, before, after, parts = values
+    matrix, width, room, align, before, after, parts, max_lines, leading = values
     return Slot(
         Matrix(*map(float, matrix)),
         float(width),
@@ -177,6 +183,8 @@ def _slot(values: list[Any]) -> Slot:
         _bytes(before),
         _bytes(after),
         tuple(map(_part, parts)),
+        int(max_lines),
+        float(leading),
     )
 
 

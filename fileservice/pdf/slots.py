@@ -54,6 +54,8 @@ class Slot:
         align: which point of it stays: 0 the left end, 0.5 the centre, 1 the right end.
         before: operators that make the text state plain.
         after: operators that put everything back as the program around it expects it.
+        max_lines: how many lines it may become; the first stays on its baseline.
+        leading: from one of them to the next, in its own space; 0 for what suits the size.
     """
 
     matrix: Matrix
@@ -63,3 +65,5 @@ class Slot:
     before: bytes
     after: bytes
     parts: tuple[Literal | Value, ...]
+    max_lines: int = 1
+    leading: float = 0.0

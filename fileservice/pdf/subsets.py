@@ -2,11 +2,13 @@
 
 import zlib
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-from fileservice.pdf.fonts import Face, SetGlyph, Sign
+from fileservice.pdf.faces import Face, SetGlyph, Sign
 from fileservice.pdf.geometry import number
+from fileservice.pdf.outlines import font_program
 
-OBJECTS_PER_SUBSET = 6
+OBJECTS_PER_SUBSET = 5
 # The most entries that one section of a CMap may have (Adobe technical note 5014, 7.4.1).
 ENTRIES_PER_SECTION = 100
 CMAP_HEAD = (
@@ -44,25 +46,38 @@ class Subset:
             pieces.append(piece)
         return b"".join(pieces).replace(b"><", b"")
 
+    def encode_clusters(self, glyphs: Sequence[SetGlyph], size: float) -> bytes:
+        """Do the same where glyphs change places: then their text is given for all of them."""
+        pieces: list[bytes] = []
+        starts = [at for at, glyph in enumerate(glyphs) if glyph.sign[1] or not at]
+        for start, stop in pairwise([*starts, len(glyphs)]):
+            piece = self.encode(glyphs[start:stop], size)
+            if stop > start + 1:
+                text = glyphs[start].sign[1].encode("utf-16-be").hex().encode()
+                piece = b"]TJ /Span<</ActualText<feff%s>>>BDC[%s]TJ EMC[" % (text, piece)
+            pieces.append(piece)
+        return b"".join(pieces)
+
     def objects(self, at: int, *, compress: bool) -> list[bytes]:
         """Return the bodies of the objects `at`, `at + 1`, ...; the first is the font."""
-        program, numbers = self.face.subset(frozenset(glyph for glyph, _ in self.signs))
         name = b"%s+%s" % (self._tag(), self.face.name.encode())
         widths = b" ".join(number(self.face.widths[glyph]) for glyph, _ in self.signs)
-        to_glyphs = b"\0\0" + b"".join(numbers[glyph].to_bytes(2, "big") for glyph, _ in self.signs)
         return [
             b"<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H"
-            b"/DescendantFonts[%d 0 R]/ToUnicode %d 0 R>>" % (name, at + 1, at + 5),
-            b"<</Type/Font/Subtype/CIDFontType2/BaseFont/%s"
+            b"/DescendantFonts[%d 0 R]/ToUnicode %d 0 R>>" % (name, at + 1, at + 4),
+            b"<</Type/Font/Subtype/CIDFontType0/BaseFont/%s"
             b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
-            b"/FontDescriptor %d 0 R/CIDToGIDMap %d 0 R/W[1[%s]]>>"
-            % (name, at + 2, at + 4, widths),
-            b"<</Type/FontDescriptor/FontName/%s%s/FontFile2 %d 0 R>>"
+            b"/FontDescriptor %d 0 R/W[1[%s]]>>" % (name, at + 2, widths),
+            b"<</Type/FontDescriptor/FontName/%s%s/FontFile3 %d 0 R>>"
             % (name, self.face.descriptor, at + 3),
-            stream(program, b"/Length1 %d" % len(program), compress=compress),
-            stream(to_glyphs, compress=compress),
+            stream(self._program(), b"/Subtype/CIDFontType0C", compress=compress),
             stream(self._to_unicode(), compress=compress),
         ]
+
+    def _program(self) -> bytes:
+        """Return a font program in which a sign's code is its CID; two may draw the same."""
+        glyphs = [0, *(glyph for glyph, _ in self.signs)]
+        return font_program([self.face.charstring(glyph) for glyph in glyphs], self.face.box)
 
     def _tag(self) -> bytes:
         """Six letters that tell this subset from others of the face (ISO 32000-1 9.6.4)."""

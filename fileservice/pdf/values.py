@@ -5,18 +5,12 @@ import unicodedata
 from functools import lru_cache
 
 from fileservice.errors import BadValue
-from fileservice.pdf.fonts import named
+from fileservice.pdf.faces import named
 
 MAX_VALUE_CHARACTERS = 500
 # They change how what stands around them is read, and draw nothing (CVE-2021-42574).
 BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 LINE_BREAKS = re.compile(r"[\t\r\n\u2028\u2029]+")
-# Scripts whose letters join, run leftwards or change places: Hebrew to Myanmar, those of the
-# Philippines to Balinese and their kin, the forms of Hebrew and Arabic letters.
-SHAPED = re.compile(
-    "[\u0590-\u109f\u1700-\u1c7f\u1cd0-\u1cff\ua800-\uabff\ufb1d-\ufdff\ufe70-\ufefc"
-    "\U00010800-\U00011fff\U0001e800-\U0001efff]"
-)
 
 
 @lru_cache(maxsize=4096)
@@ -25,7 +19,7 @@ def clean_value(name: str, text: str) -> str:
     Return `text` composed (NFC), on one line, without controls of direction; `name` is for errors.
 
     Raises:
-        BadValue: it is too long, or has a character that is no text or that we would draw wrong.
+        BadValue: it is too long, or has a character that is no text.
     """
     if len(text) > MAX_VALUE_CHARACTERS:
         raise BadValue(
@@ -40,10 +34,4 @@ def clean_value(name: str, text: str) -> str:
             raise BadValue(
                 f"The value of {name!r} has a character that is not text: {named(character)}."
             )
-    shaped = SHAPED.search(text)
-    if shaped:
-        raise BadValue(
-            f"The value of {name!r} has {named(shaped[0])}; text of this script"
-            " cannot be drawn rightly yet."
-        )
     return text
