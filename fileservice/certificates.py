@@ -11,6 +11,7 @@ from fileservice.errors import BadValue
 from fileservice.localtemplates import LocalTemplates
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.remotetemplates import RemoteTemplates
+from fileservice.signatures import Signatures
 
 DEFAULT_TEMPLATE = "certificate"
 ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
@@ -48,7 +49,13 @@ class Templates:
 
 
 async def render(
-    templates: Templates, wanted: str, values: Mapping[str, str], *, now: datetime, zone: ZoneInfo
+    templates: Templates,
+    wanted: str,
+    values: Mapping[str, str],
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    signatures: Signatures | None = None,
 ) -> bytes:
     """
     Return a certificate from the template `wanted`, dated `now` as clocks in `zone` show it.
@@ -58,9 +65,13 @@ async def render(
     Raises:
         FileserviceError: as `Templates.get`.
         BadValue: a value is missing, unknown, cannot be drawn or does not fit.
+        ServiceUnavailable, RemoteFailed, RemoteTimeout, UrlRefused: as `Signatures.sign`.
     """
     template = await templates.get(wanted)
-    return fill(template, values, number=new_number(), issued_at=now.astimezone(zone))
+    content = fill(template, values, number=new_number(), issued_at=now.astimezone(zone))
+    if signatures is None:
+        return content
+    return await signatures.sign(content, now=now)
 
 
 def fill(

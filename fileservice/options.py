@@ -5,12 +5,14 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast
 
 from fileservice.addresses import Network, networks_of
 from fileservice.errors import BadUrl
 from fileservice.remoteurls import RemoteUrl, parse_remote_url
+from fileservice.signingkeys import BadCertificate, BadKey, SigningKey, read_signing_key
 
 Access = Literal["open", "private"]
 
@@ -53,6 +55,8 @@ class Options:
         template_urls: where a template is, by its name.
         template_hosts: hosts, with ports, where a request may say that a template is.
         home_panels: where the panels of the home page are, by their titles.
+        signing_key: what certificates are signed with; None where they are not.
+        timestamp_url: where the authority is that time-stamps them, if any.
     """
 
     root: Path
@@ -69,6 +73,8 @@ class Options:
     template_urls: Mapping[str, RemoteUrl]
     template_hosts: frozenset[tuple[str, int]]
     home_panels: Mapping[str, RemoteUrl]
+    signing_key: SigningKey | None
+    timestamp_url: RemoteUrl | None
 
     @property
     def database(self) -> Path:
@@ -139,6 +145,8 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         template_urls=_urls(reader, 13, "TEMPLATE_URLS", TEMPLATE_NAME),
         template_hosts=_hosts(reader),
         home_panels=_urls(reader, 15, "HOME_PANELS", PANEL_NAME),
+        signing_key=_signing_key(reader),
+        timestamp_url=_timestamp_url(reader),
     )
     _refuse_unknown(reader)
     return options, tuple(reader.problems)
@@ -216,6 +224,42 @@ def _hosts(reader: Reader) -> frozenset[tuple[str, int]]:
             reader.wrong(14, "TEMPLATE_HOSTS", f"must list hosts, not URLs: {entry!r}")
         found.append((url.host, url.port))
     return frozenset(found)
+
+
+def _signing_key(reader: Reader) -> SigningKey | None:
+    key_file, certificate_file = reader.text("SIGN_KEY_FILE"), reader.text("SIGN_CERTIFICATE_FILE")
+    if not key_file and not certificate_file:
+        return None
+    if not certificate_file:
+        reader.wrong(17, "SIGN_KEY_FILE", "needs FILESERVICE_SIGN_CERTIFICATE_FILE beside it")
+        return None
+    if not key_file:
+        reader.wrong(18, "SIGN_CERTIFICATE_FILE", "needs FILESERVICE_SIGN_KEY_FILE beside it")
+        return None
+    try:
+        key = read_signing_key(Path(key_file), Path(certificate_file))
+    except BadKey as error:
+        reader.wrong(17, "SIGN_KEY_FILE", str(error))
+        return None
+    except BadCertificate as error:
+        reader.wrong(18, "SIGN_CERTIFICATE_FILE", str(error))
+        return None
+    if not key.holds_at(datetime.now(UTC)):
+        reader.wrong(18, "SIGN_CERTIFICATE_FILE", f"names one that is valid {key.period} only")
+    return key
+
+
+def _timestamp_url(reader: Reader) -> RemoteUrl | None:
+    raw = reader.text("TIMESTAMP_URL")
+    if not raw:
+        return None
+    if not reader.text("SIGN_KEY_FILE"):
+        reader.wrong(19, "TIMESTAMP_URL", "stamps signatures, and there is no key to sign with")
+    try:
+        return parse_remote_url(raw)
+    except BadUrl as error:
+        reader.wrong(19, "TIMESTAMP_URL", f"is a bad URL: {error.detail}")
+        return None
 
 
 def _secret_key(reader: Reader, root: Path) -> str:

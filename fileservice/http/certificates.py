@@ -30,12 +30,14 @@ async def certificate(request: ASGIRequest) -> HttpResponseBase:
     """GET /certificate?template=..&tz=..&name=..: the template, filled, as a download."""
     await admit(request)
     wish = wish_of(request.META["QUERY_STRING"])
+    resources = resources_of(request)
     content = await render(
-        resources_of(request).templates,
+        resources.templates,
         wish.template,
         wish.values,
         now=datetime.now(UTC),
         zone=zone_of(wish.zone),
+        signatures=resources.signatures,
     )
     return HttpResponse(
         content,

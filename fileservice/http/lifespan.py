@@ -28,9 +28,11 @@ from fileservice.localtemplates import LocalTemplates
 from fileservice.options import Options
 from fileservice.panels import Panels
 from fileservice.remotetemplates import RemoteTemplates
+from fileservice.signatures import Signatures
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
 from fileservice.sweeping import sweeping
+from fileservice.timestamping import Authority
 
 log = logging.getLogger("fileservice.lifespan")
 
@@ -58,6 +60,7 @@ class Resources:
     session: SharedSession
     fetcher: Fetcher
     panels: Panels
+    signatures: Signatures | None
     access_log: AccessLog
 
     @property
@@ -119,6 +122,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             session=session,
             fetcher=fetcher,
             panels=panels,
+            signatures=open_signatures(options, fetcher),
             access_log=access_log,
         )
 
@@ -137,6 +141,14 @@ def open_templates(options: Options, fetcher: Fetcher) -> Templates:
             folder=folder / ".remote",
         ),
     )
+
+
+def open_signatures(options: Options, fetcher: Fetcher) -> Signatures | None:
+    """Return what signs certificates, if the operator chose a key."""
+    if options.signing_key is None:
+        return None
+    url = options.timestamp_url
+    return Signatures(options.signing_key, Authority(fetcher, url) if url else None)
 
 
 def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:

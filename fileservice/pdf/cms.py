@@ -75,7 +75,7 @@ class Signer:
                 VERSION_1,
                 _der(SET, digest_algorithm),
                 _der(SEQUENCE, cms.ContentType("data").dump()),
-                _der(CERTIFICATES, *ders),
+                _der(CERTIFICATES, *sorted(ders)),  # a set, in DER
             )
         )
         longest = LONGEST_ECDSA_P256
