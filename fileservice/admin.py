@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from fileservice.models import File
+from fileservice.models import Certificate, File
 
 
 @admin.register(File)
@@ -28,4 +28,26 @@ class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
     def has_delete_permission(self, request: object, obj: File | None = None) -> bool:
         """The link to keep deletes."""
+        return False
+
+
+@admin.register(Certificate)
+class CertificateAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """
+    Certificates to look at, and to forget.
+
+    Whoever has a right to be forgotten is, and then verification knows nothing of the certificate;
+    one that is only no longer true is revoked, by the link to keep.
+    """
+
+    list_display = ["number", "title", "issued_at", "expires_at", "revoked_at"]
+    search_fields = ["number", "id", "values", "sha256"]
+    exclude = ["key", "own"]
+
+    def has_add_permission(self, request: object) -> bool:
+        """Certificates are issued, which is more than a row."""
+        return False
+
+    def has_change_permission(self, request: object, obj: Certificate | None = None) -> bool:
+        """What was issued never changes."""
         return False

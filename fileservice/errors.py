@@ -8,6 +8,7 @@ FileserviceError
   NotFound 404
   MethodNotAllowed 405
   SlowBody 408
+  Revoked 410
   PreconditionFailed 412
   TooLarge 413             TooManyParts
   UnsupportedRequest 415
@@ -147,6 +148,14 @@ class SlowBody(FileserviceError):
     status = 408
     code = "slow_body"
     title = "Body too slow"
+
+
+class Revoked(FileserviceError):
+    """The certificate was taken back; its verification says since when and why."""
+
+    status = 410
+    code = "revoked"
+    title = "Revoked"
 
 
 class PreconditionFailed(FileserviceError):

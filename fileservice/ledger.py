@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from django.db import Error, OperationalError, connection, transaction
+from django.db.models import Model
 
+from fileservice.commits import Commits
 from fileservice.errors import ServiceUnavailable
 from fileservice.models import File
 
@@ -51,9 +53,10 @@ class StoredFile:
 COLUMNS = [field.name for field in fields(StoredFile)]
 
 
-def select_by(**lookup: str) -> str:
+def select_by(model: type[Model], columns: Sequence[str], **lookup: str) -> str:
     """Return the SQL that Django makes of the lookup, for `sqlite3`."""
-    sql, _ = File.objects.filter(**lookup).order_by().values_list(*COLUMNS).query.sql_with_params()
+    rows = model._default_manager.filter(**lookup).order_by().values_list(*columns)
+    sql, _ = rows.query.sql_with_params()
     return sql.replace("%s", "?")
 
 
@@ -84,65 +87,47 @@ class Ledger:
             autocommit=True,
             check_same_thread=False,
         )
-        self._by_id = select_by(id="")
-        self._by_key = select_by(key="")
-        self._waiting: list[tuple[Sequence[StoredFile], asyncio.Future[None]]] = []
-        self._committing: asyncio.Task[None] | None = None
+        self._by_id = select_by(File, COLUMNS, id="")
+        self._by_key = select_by(File, COLUMNS, key="")
+        self._commits = Commits(self._insert)
 
     def find(self, id: str) -> StoredFile | None:
         """Return the file with this id."""
-        return self._one(self._by_id, id)
+        row = self.row(self._by_id, id)
+        return StoredFile.from_row(row) if row else None
 
     def find_by_key(self, key: str) -> StoredFile | None:
         """Return the file with this key."""
-        return self._one(self._by_key, key)
+        row = self.row(self._by_key, key)
+        return StoredFile.from_row(row) if row else None
 
-    def _one(self, sql: str, value: str) -> StoredFile | None:
+    def row(self, sql: str, value: str) -> Any:
+        """
+        Return the row, a tuple, that a statement of `select_by` finds; None if there is none.
+
+        Raises:
+            ServiceUnavailable: the database is locked.
+        """
         try:
-            row = self._reader.execute(sql, (value,)).fetchone()
+            return self._reader.execute(sql, (value,)).fetchone()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
             raise ServiceUnavailable(
                 "The database is locked.", headers={"Retry-After": "5"}
             ) from error
-        return StoredFile.from_row(row) if row else None
 
     async def add(self, files: Sequence[StoredFile]) -> None:
         """
         Commit `files`, all or none; durable when this returns.
 
-        Files of other requests that come while a commit is on its way share the next one.
-
         Raises:
             ServiceUnavailable: the database was locked for longer than it waits.
         """
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append((files, done))
-        if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_waiting())
-        await asyncio.shield(done)
+        await self._commits.add(files)
 
-    async def _commit_waiting(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                await self._commit(batch)
-        finally:
-            self._committing = None
-
-    async def _commit(self, batch: list[tuple[Sequence[StoredFile], asyncio.Future[None]]]) -> None:
-        rows = [file for files, _ in batch for file in files]
-        try:
-            await self.run(insert, rows)
-        except BaseException as error:
-            for _, done in batch:
-                done.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            for _, done in batch:
-                done.set_result(None)
+    async def _insert(self, files: list[StoredFile]) -> None:
+        await self.run(insert, files)
 
     async def remove(self, file: StoredFile) -> bool:
         """Remove the row and return whether this call was the one that did."""
@@ -182,8 +167,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Wait for the commits under way and let go of the connections."""
-        if self._committing is not None:
-            await self._committing
+        await self._commits.close()
         await asyncio.get_running_loop().run_in_executor(self._executor, disconnect)
         self._reader.close()
 

@@ -24,3 +24,40 @@ class File(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Certificate(models.Model):
+    """
+    A certificate that was issued: what it says, and what its file has of its own.
+
+    The file is the block, which it shares with all of its template, and `own`, unpacked.
+    """
+
+    id = models.CharField(primary_key=True, max_length=26, help_text="in the link to give away")
+    key = models.CharField(max_length=26, unique=True, help_text="in the link to keep")
+    number = models.CharField(max_length=26, unique=True, help_text="in the link to verify")
+    template = models.TextField(help_text="its name, or its URL without a query")
+    title = models.TextField(blank=True, help_text="of the template")
+    template_sha256 = models.CharField(max_length=64)
+    engine = models.CharField(max_length=64, help_text="version of the engine, and of the fonts")
+    zone = models.CharField(max_length=64, help_text="of the time it shows")
+    values = models.TextField(help_text="by name, as JSON")
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    block = models.CharField(max_length=64, help_text="SHA-256 of the bytes its file begins with")
+    own = models.BinaryField(help_text="the rest of the file, packed with zlib")
+    identity = models.CharField(max_length=32, db_index=True, help_text="the /ID of the file")
+    size = models.PositiveBigIntegerField(help_text="bytes of the file")
+    sha256 = models.CharField(max_length=64, db_index=True, help_text="of the file")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField(blank=True, help_text="why it was revoked")
+    sender = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the browser's cookie; empty for others"
+    )
+
+    class Meta:
+        ordering = ["-issued_at"]
+        indexes = [models.Index(fields=["sender", "-issued_at"], name="certificate_sender_newest")]
+
+    def __str__(self) -> str:
+        return self.number

@@ -4,7 +4,17 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, re_path
 
-from fileservice.http import certificates, health, managing, metrics, pages, uploading
+from fileservice.http import (
+    certificates,
+    health,
+    issued,
+    issuing,
+    managing,
+    metrics,
+    pages,
+    uploading,
+    verifying,
+)
 
 # Streamed bodies, no threads.
 native = [
@@ -14,6 +24,13 @@ native = [
     path("uploads/<str:key>", managing.managed),
     path("uploads/<str:key>/delete", managing.delete_form),
     path("certificate", certificates.certificate),
+    path("certificates/", issuing.certificates),
+    path("certificates/<str:id>", issued.certificate),
+    path("certificates/<str:id>/<str:name>", issued.certificate),
+    path("issued/<str:key>", issuing.managed),
+    path("issued/<str:key>/revoke", issuing.revoke_form),
+    path("verify/", verifying.verify),
+    path("verify/<str:name>", verifying.verified),
     path("", pages.home),
     path("problems/<str:code>", pages.problem_kind),
     path("livez", health.livez),

@@ -19,7 +19,7 @@ PAGE = {"Accept": "text/html"}
 
 
 def test_home_in_json_lists_what_the_sender_sent(server: Server) -> None:
-    assert server.ask("GET", "/", headers=JSON).json == {"files": []}
+    assert server.ask("GET", "/", headers=JSON).json == {"files": [], "certificates": []}
 
 
 def test_a_link_to_keep_is_a_page_with_a_button_for_a_browser(server: Server) -> None:

@@ -15,6 +15,7 @@ from fileservice.http.lifespan import resources_of
 from fileservice.http.visitors import admit
 
 MAX_PARAMETERS = 64
+DEFAULT_ZONE = "UTC"
 
 
 class Wish(NamedTuple):
@@ -54,10 +55,22 @@ def wish_of(query: str) -> Wish:
     Read a query string: every parameter but `template` and `tz` is a value.
 
     Raises:
+        BadRequest: as `parameters_of`.
+    """
+    values = parameters_of(query)
+    template = values.pop("template", DEFAULT_TEMPLATE)
+    return Wish(template, values.pop("tz", DEFAULT_ZONE), values)
+
+
+def parameters_of(query: str) -> dict[str, str]:
+    """
+    Read a query string, or a form that is written as one.
+
+    Raises:
         BadRequest: a parameter is there twice, there are too many, or one is not UTF-8.
     """
     if not query:
-        return Wish(DEFAULT_TEMPLATE, "UTC", {})
+        return {}
     try:
         pairs = parse_qsl(
             query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
@@ -66,8 +79,7 @@ def wish_of(query: str) -> Wish:
         raise BadRequest("A parameter of the query is not UTF-8.") from error
     except ValueError as error:
         raise BadRequest(f"The query has more than {MAX_PARAMETERS} parameters.") from error
-    values = dict(pairs)
-    if len(values) < len(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
         raise BadRequest("A parameter of the query is there twice.")
-    template = values.pop("template", DEFAULT_TEMPLATE)
-    return Wish(template, values.pop("tz", "UTC"), values)
+    return found

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 
 import fileservice
+from fileservice.blocks import Blocks
 from fileservice.certificates import Templates
 from fileservice.compilation import Compiler
 from fileservice.fetch.fetching import Fetcher
@@ -23,10 +24,12 @@ from fileservice.fetch.session import SharedSession
 from fileservice.http.accesslog import AccessLog
 from fileservice.http.body import Pace
 from fileservice.http.messages import Receive, Scope, Send
+from fileservice.issuing import Issuing
 from fileservice.ledger import Ledger
 from fileservice.localtemplates import LocalTemplates
 from fileservice.options import Options
 from fileservice.panels import Panels
+from fileservice.registry import Registry
 from fileservice.remotetemplates import RemoteTemplates
 from fileservice.signatures import Signatures
 from fileservice.storage import Storage
@@ -57,6 +60,8 @@ class Resources:
     storage: Storage
     ledger: Ledger
     templates: Templates
+    registry: Registry
+    issuing: Issuing
     session: SharedSession
     fetcher: Fetcher
     panels: Panels
@@ -103,6 +108,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         storage.prepare()
         ledger = open_ledger(options, rows)
         stack.push_async_callback(ledger.close)
+        registry = Registry(ledger)
+        stack.push_async_callback(registry.close)
         session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()
         stack.push_async_callback(session.close)
@@ -110,6 +117,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         templates = open_templates(options, fetcher)
         stack.push_async_callback(templates.close)
         await asyncio.to_thread(templates.remote.tidy)
+        frozen = Blocks(options.root / "certificates")
+        await asyncio.to_thread(frozen.prepare)
         panels = Panels(fetcher, options.home_panels)
         stack.push_async_callback(panels.close)
         access_log = AccessLog()
@@ -119,6 +128,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             storage=storage,
             ledger=ledger,
             templates=templates,
+            registry=registry,
+            issuing=Issuing(templates, frozen, registry),
             session=session,
             fetcher=fetcher,
             panels=panels,
@@ -156,6 +167,7 @@ def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:
     try:
         ledger = Ledger(options.database, executor)
         ledger.find("")
+        Registry(ledger).find("")
     except sqlite3.OperationalError as error:
         raise CannotStart(
             f"fileservice.E010: the database {options.database} is not ready ({error}); "

@@ -4,6 +4,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 
 from fileservice.errors import FileserviceError, NotFound, Unauthorized
+from fileservice.http import issuing
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.lifespan import resources_of
 from fileservice.http.managing import links
@@ -19,6 +20,7 @@ from fileservice.http.visitors import (
 from fileservice.ledger import StoredFile
 
 LISTED_FILES = 50
+LISTED_CERTIFICATES = 50
 
 
 @methods("GET", "HEAD")
@@ -29,8 +31,7 @@ async def home(request: ASGIRequest) -> HttpResponseBase:
     if shape == "text":
         response = text(manual(request))
     elif shape == "json":
-        sent = await sent_files(request, browser)
-        response = document({"files": [{"name": file.name, "url": url} for file, url, _ in sent]})
+        response = document(await listed(request, browser))
     else:
         response = page("home.html", await home_context(request, browser))
         remember_browser(request, response, browser)
@@ -49,7 +50,9 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
         "panels": await resources.panels.all() if admitted else [],
         "private": options.access == "private",
         "files": await sent_files(request, browser),
+        "certificates": await sent_certificates(request, browser),
         "listed": LISTED_FILES,
+        "listed_certificates": LISTED_CERTIFICATES,
         "token": form_token(browser),
         "token_field": TOKEN_FIELD,
         "largest": options.max_upload_bytes,
@@ -61,6 +64,23 @@ async def sent_files(request: ASGIRequest, browser: str) -> list[tuple[StoredFil
     """Return a browser's newest files, each with its link to give away and its link to keep."""
     sent = await resources_of(request).ledger.sent_by(sender_of(browser), LISTED_FILES)
     return [(file, *links(request, file)) for file in sent]
+
+
+async def sent_certificates(request: ASGIRequest, browser: str) -> list[dict[str, object]]:
+    """Return the newest certificates that a browser had issued."""
+    registry = resources_of(request).registry
+    sent = await registry.sent_by(sender_of(browser), LISTED_CERTIFICATES)
+    return [{"issued": one, **issuing.described(request, one)} for one in sent]
+
+
+async def listed(request: ASGIRequest, browser: str) -> dict[str, object]:
+    """Return what a browser sent, for a program."""
+    files = await sent_files(request, browser)
+    certificates = await sent_certificates(request, browser)
+    return {
+        "files": [{"name": file.name, "url": url} for file, url, _ in files],
+        "certificates": [{"number": one["number"], "url": one["url"]} for one in certificates],
+    }
 
 
 async def is_admitted(request: ASGIRequest) -> bool:
@@ -91,7 +111,9 @@ def manual(request: ASGIRequest) -> str:
         f"  curl -T report.pdf {address}/files/\n"
         f"  curl -F file=@report.pdf {address}/files/\n"
         f"  tar c folder | curl -T - {address}/files/folder.tar\n"
-        f"  curl -OJ '{address}/certificate?name=Ada+Lovelace'"
+        f"  curl -OJ '{address}/certificate?name=Ada+Lovelace'\n"
+        f"  curl -d name='Ada Lovelace' {address}/certificates/\n"
+        f"  curl -T certificate.pdf -X POST {address}/verify/"
     )
 
 

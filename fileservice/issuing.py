@@ -1,0 +1,168 @@
+"""How a certificate is issued: what it says is kept, and what its file has of its own."""
+
+import asyncio
+import hashlib
+import re
+import unicodedata
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from fileservice.blocks import Blocks
+from fileservice.certificates import Templates, fill, new_number, zone_of
+from fileservice.errors import BadValue
+from fileservice.pdf.plans import ENGINE_VERSION
+from fileservice.pdf.values import BIDI_CONTROLS, clean_value
+from fileservice.registry import Issued, Registry
+from fileservice.uploads import disk_errors, unguessable
+
+IDENTITY = re.compile(rb"/ID\[<([0-9a-f]{32})>")
+MAX_REASON_CHARACTERS = 500
+
+
+class Damaged(Exception):
+    """The file of a certificate is not the one that was issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    What a certificate is to be.
+
+    Attributes:
+        template: a name or a URL.
+        zone: the name of a time zone.
+        expires_at: ISO 8601, a day or a moment; empty for never.
+    """
+
+    template: str
+    zone: str
+    values: Mapping[str, str]
+    expires_at: str = ""
+
+
+class Issuing:
+    """Issues certificates, and gives their files back byte for byte."""
+
+    def __init__(self, templates: Templates, blocks: Blocks, registry: Registry) -> None:
+        self.templates = templates
+        self.blocks = blocks
+        self.registry = registry
+
+    async def issue(self, order: Order, *, sender: str, now: datetime) -> Issued:
+        """
+        Return a new certificate, dated `now`, once it is durable.
+
+        Raises:
+            FileserviceError: as `Templates.get`.
+            BadValue: a value, the time zone or the expiry cannot be used.
+            InsufficientStorage, ServiceUnavailable: it cannot be kept; nothing was issued.
+        """
+        zone = zone_of(order.zone)
+        now = now.replace(microsecond=0)
+        expires_at = expiry(order.expires_at, zone, now=now)
+        template = await self.templates.get(order.template)
+        number = new_number()
+        content = fill(template, order.values, number=number, issued_at=now.astimezone(zone))
+        block = template.plan.static
+        # Decision 0008: what does not depend on values comes first.
+        assert content.startswith(block)  # noqa: S101
+        own = content[len(block) :]
+        issued = Issued(
+            id=unguessable(),
+            key=unguessable(),
+            number=number,
+            template=order.template.partition("?")[0],
+            title=template.plan.title,
+            template_sha256=template.plan.digest,
+            engine=f"{ENGINE_VERSION}-{self.templates.local.compiler.fonts.fingerprint}",
+            zone=order.zone,
+            values=shown(order.values),
+            issued_at=now,
+            expires_at=expires_at,
+            block=hashlib.sha256(block).hexdigest(),
+            own=zlib.compress(own),
+            identity=IDENTITY.findall(own)[-1].decode(),
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            revoked_at=None,
+            reason="",
+            sender=sender,
+        )
+        with disk_errors():
+            await asyncio.to_thread(self.blocks.keep, issued.block, block, draft=issued.id)
+        await self.registry.add(issued)
+        return issued
+
+    async def content(self, issued: Issued) -> bytes:
+        """
+        Return the file of a certificate, which is the one that was issued.
+
+        Raises:
+            Damaged, OSError: it cannot be had any more.
+        """
+        return await asyncio.to_thread(self._content, issued)
+
+    def _content(self, issued: Issued) -> bytes:
+        content = self.blocks.get(issued.block) + zlib.decompress(issued.own)
+        if hashlib.sha256(content).hexdigest() != issued.sha256:
+            raise Damaged(f"certificate {issued.id}: its block {issued.block} was changed")
+        return content
+
+
+def shown(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values as they are drawn, without those that are blank."""
+    cleaned = {name: clean_value(name, text) for name, text in values.items()}
+    return {name: text for name, text in cleaned.items() if text}
+
+
+def expiry(text: str, zone: ZoneInfo, *, now: datetime) -> datetime | None:
+    """
+    Return the first moment at which a certificate is no longer valid; None for no `text`.
+
+    A day counts to its end, and a moment without an offset is one of `zone`.
+
+    Raises:
+        BadValue: it is neither, or past.
+    """
+    if not text:
+        return None
+    try:
+        moment = _moment(text, zone)
+    except (ValueError, OverflowError) as error:
+        raise BadValue(
+            f"The expiry {text[:40]!r} is no day and no time; write 2027-12-31, or"
+            " 2027-12-31T18:00:00+01:00."
+        ) from error
+    if moment <= now:
+        raise BadValue("The expiry has passed.")
+    return moment
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+    else:
+        moment = datetime.combine(day + timedelta(days=1), time(), zone)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def clean_reason(text: str) -> str:
+    """
+    Return why a certificate is revoked, on one line.
+
+    Raises:
+        BadValue: it is too long, or not text.
+    """
+    reason = BIDI_CONTROLS.sub("", " ".join(text.split()))
+    if len(reason) > MAX_REASON_CHARACTERS:
+        raise BadValue(f"A reason may have {MAX_REASON_CHARACTERS} characters.")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in reason):
+        raise BadValue("The reason has a character that is not text.")
+    return reason

@@ -1,0 +1,166 @@
+"""The rows of certificates for an asynchronous program."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from django.db import transaction
+
+from fileservice.commits import Commits
+from fileservice.ledger import Ledger, select_by
+from fileservice.models import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """
+    One row of `models.Certificate`, with the same names.
+
+    Attributes:
+        id: in the link to give away.
+        key: in the link to keep.
+        number: in the link to verify.
+        template: its name, or its URL without a query.
+        title: of the template; may be empty.
+        zone: the name of the time zone whose time it shows.
+        values: by name, as they are drawn.
+        issued_at: aware, UTC, to the second.
+        expires_at: the first moment at which it is no longer valid; None for never.
+        block: SHA-256 of what its file begins with.
+        own: the rest of the file, packed.
+        identity: the /ID of the file, in hexadecimal.
+        size: bytes of the file.
+        sha256: of the file, in hexadecimal.
+        revoked_at: None while it is not.
+        reason: why it was revoked; may be empty.
+        sender: who had it issued, as far as a browser tells; empty for others.
+    """
+
+    id: str
+    key: str
+    number: str
+    template: str
+    title: str
+    template_sha256: str
+    engine: str
+    zone: str
+    values: Mapping[str, str]
+    issued_at: datetime
+    expires_at: datetime | None
+    block: str
+    own: bytes
+    identity: str
+    size: int
+    sha256: str
+    revoked_at: datetime | None
+    reason: str
+    sender: str
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Self:
+        """Take what SQLite holds: a time is text in UTC, values are JSON."""
+        known = dict(zip(COLUMNS, row, strict=True))
+        known["values"] = json.loads(known["values"])
+        for name in TIMES:
+            if known[name] is not None:
+                known[name] = datetime.fromisoformat(known[name]).replace(tzinfo=UTC)
+        return cls(**known)
+
+    def state(self, now: datetime) -> str:
+        """Return whether it is valid, expired or revoked."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "expired"
+        return "valid"
+
+
+COLUMNS = [field.name for field in fields(Issued)]
+TIMES = ("issued_at", "expires_at", "revoked_at")
+
+
+class Registry:
+    """The certificates that were issued; lookups run on the loop, as those of `Ledger`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._commits = Commits(self._insert)
+        self._by = {
+            column: select_by(Certificate, COLUMNS, **{column: ""})
+            for column in ("id", "key", "number", "identity", "sha256")
+        }
+
+    def find(self, id: str) -> Issued | None:
+        """Return the certificate of a link to give away."""
+        return self._one("id", id)
+
+    def find_by_key(self, key: str) -> Issued | None:
+        """Return the certificate of a link to keep."""
+        return self._one("key", key)
+
+    def find_by_number(self, number: str) -> Issued | None:
+        """Return the certificate of a number."""
+        return self._one("number", number)
+
+    def find_by_identity(self, identity: str) -> Issued | None:
+        """Return the certificate whose file has this /ID."""
+        return self._one("identity", identity)
+
+    def find_by_sha256(self, sha256: str) -> Issued | None:
+        """Return the certificate whose file has this SHA-256."""
+        return self._one("sha256", sha256)
+
+    def _one(self, column: str, value: str) -> Issued | None:
+        row = self._ledger.row(self._by[column], value)
+        return Issued.from_row(row) if row else None
+
+    async def add(self, issued: Issued) -> None:
+        """
+        Commit the row; durable when this returns.
+
+        Raises:
+            ServiceUnavailable: the database was locked for longer than it waits.
+        """
+        await self._commits.add([issued])
+
+    async def _insert(self, rows: list[Issued]) -> None:
+        await self._ledger.run(insert, rows)
+
+    async def revoke(self, id: str, reason: str, *, now: datetime) -> None:
+        """
+        Revoke a certificate; of several calls the first one counts.
+
+        Raises:
+            ServiceUnavailable: the database was locked for longer than it waits.
+        """
+        await self._ledger.run(revoke, id, reason, now)
+
+    async def sent_by(self, sender: str, limit: int) -> list[Issued]:
+        """Return the newest certificates that a sender had issued, at most `limit`."""
+        return await self._ledger.run(newest, sender, limit)
+
+    async def close(self) -> None:
+        """Wait for the commits under way."""
+        await self._commits.close()
+
+
+def insert(rows: Sequence[Issued]) -> None:
+    """Insert all or none."""
+    made = [Certificate(**{name: getattr(row, name) for name in COLUMNS}) for row in rows]
+    for row in made:
+        row.values = json.dumps(row.values, ensure_ascii=False, sort_keys=True)
+    with transaction.atomic():
+        Certificate.objects.bulk_create(made)
+
+
+def revoke(id: str, reason: str, now: datetime) -> None:
+    """Mark one row, unless it is marked."""
+    Certificate.objects.filter(id=id, revoked_at=None).update(revoked_at=now, reason=reason)
+
+
+def newest(sender: str, limit: int) -> list[Issued]:
+    """Read one sender's certificates."""
+    rows = Certificate.objects.filter(sender=sender).order_by("-issued_at").values(*COLUMNS)
+    return [Issued(**{**row, "values": json.loads(row["values"])}) for row in rows[:limit]]
