@@ -379,6 +379,76 @@ def test_two_byte_codes_are_read_through_to_unicode() -> None:
     assert template.plan.faces == ("NotoSerif-Regular",)
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (b"<</ActualText(%timestamp%)/MCID 7>>", b"/Span << /MCID 7 >> BDC"),
+        (b"<</MCID 7>>", b"/Span << /MCID 7 >> BDC"),
+        (b"/Named", b"/Span /Named BDC"),
+    ],
+)
+def test_no_text_is_said_in_the_place_of_a_value(said: bytes, left: bytes) -> None:
+    span = b"EMC /Span %b BDC (%%timestamp%%) Tj EMC /Span BMC EMC" % said
+    after = b"/Span<</ActualText(Stays)>>BDC 0 -30 Td (x) Tj EMC"
+
+    certificate = filled(page_of(b"BT /F1 12 Tf 60 700 Td %b %b ET" % (span, after)))
+
+    with pikepdf.open(io.BytesIO(certificate)) as pdf:
+        pdf.pages[0].contents_coalesce()
+        program = pdf.pages[0].obj.Contents.read_bytes()
+    assert b"(%timestamp%)" not in program
+    assert b"(Stays)" in program
+    assert left in program
+
+
+CODES = (
+    b"1 begincodespacerange <00> <80> <8140> <9ffc> <010203> <04> endcodespacerange"
+    b" begincidrange <41> <5a> 1 <8140> <8150> 40 endcidrange begincidchar <8160> 99 endcidchar"
+)
+
+
+def with_codes(codes: bytes, entries: bytes = b"") -> bytes:
+    """Return a page in codes of one and two bytes: the first `t` is the one of two bytes."""
+    font = b"<</Type/Font/Subtype/Type0/BaseFont/X/Encoding 7 0 R/DescendantFonts[6 0 R]"
+    descendant = b"<</Type/Font/Subtype/CIDFontType2/BaseFont/X/DW 500/W[1[600] 99[900]]>>"
+    mapped = b"beginbfchar <8160> <0074> endbfchar beginbfrange <20> <7e> <0020> endbfrange"
+    return page_of(
+        b"BT /F1 20 Tf 60 700 Td (%\201\140imestamp%AB) Tj ET",
+        font=font + b"/ToUnicode 8 0 R>>",
+        more=[descendant, stream_of(codes, entries), stream_of(mapped)],
+    )
+
+
+def test_codes_of_several_lengths_are_read() -> None:
+    (slot,) = compiled(with_codes(CODES)).plan.slots
+
+    # Eleven glyphs of 500, but for the `t` of 900; then A of 600 and B of 500.
+    assert slot.width == pytest.approx((10 * 500 + 900 + 600 + 500) * 20 / 1000)
+
+
+@pytest.mark.parametrize(
+    ("codes", "entries"), [(b"", b""), (b"\xff", b"/Filter/FlateDecode"), (CODES, b"/WMode 1")]
+)
+def test_codes_that_cannot_be_told_apart_or_run_downwards_are_refused(
+    codes: bytes, entries: bytes
+) -> None:
+    with pytest.raises((UnknownCmap, NoPlaceholders, NoUnicode)):
+        compiled(with_codes(codes, entries))
+
+
+UNMEASURED = b"<</Type/Font/Subtype/Type1/BaseFont/Unheard/Encoding/WinAnsiEncoding>>"
+
+
+@pytest.mark.parametrize(
+    ("before", "font"), [(b"/F2 12 Tf (a) Tj /F1 12 Tf", HELVETICA), (b"/F1 12 Tf", UNMEASURED)]
+)
+def test_a_placeholder_among_letters_of_unknown_width_is_refused(
+    before: bytes, font: bytes
+) -> None:
+    with pytest.raises(BadMode, match="how wide"):
+        compiled(page_of(b"BT 60 700 Td %b (%%timestamp%%) Tj ET" % before, font=font))
+
+
 def test_a_font_that_names_its_glyphs_is_read() -> None:
     font = (
         b"<</Type/Font/Subtype/Type1/BaseFont/X/FirstChar 1/LastChar 3/Widths[500 600 700]"
@@ -448,7 +518,11 @@ def test_a_page_printed_by_a_browser_is_filled(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_is_drawn_in_a_face_like_the_templates(name: bytes, face: str) -> None:
-    font = b"<</Type/Font/Subtype/Type1/BaseFont/%b/Encoding/WinAnsiEncoding>>" % name
+    widths = b" 500" * 224
+    font = (
+        b"<</Type/Font/Subtype/Type1/BaseFont/%b/Encoding/WinAnsiEncoding"
+        b"/FirstChar 32/LastChar 255/Widths[%b]>>" % (name, widths)
+    )
 
     assert compiled(page_of(TJ, font=font)).plan.faces == (face,)
 

@@ -131,8 +131,13 @@ def _check(line: Line) -> None:
         font = show.state.font
         if font is None or not font.is_readable:
             raise UnknownCmap(
-                "A placeholder is written in a font with an encoding of its own,"
+                "A placeholder is written downwards, or in a font with an encoding of its own,"
                 " which is not read here; export the template with another font."
+            )
+        if not show.is_certain or not font.is_measured:
+            raise BadMode(
+                "A placeholder stands on a line with a font that does not say how wide its letters"
+                " are; export the template with its fonts embedded."
             )
         if show.state.mode >= FIRST_CLIPPING_MODE:
             raise BadMode(

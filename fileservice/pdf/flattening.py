@@ -56,7 +56,7 @@ def _enclose(draft: Draft, page: Page) -> None:
     page.obj.Contents = draft.pdf.make_stream(program)
     depth = lowest = 0
     for instruction in parse_program(page, program):
-        depth += {"q": 1, "Q": -1}.get(str(instruction.operator), 0)
+        depth += {b"q": 1, b"Q": -1}.get(instruction.operator.unparse(), 0)
         lowest = min(lowest, depth)
     opened = 1 - lowest
     page.obj.Contents = draft.pdf.make_stream(

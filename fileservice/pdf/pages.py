@@ -15,6 +15,7 @@ from fileservice.pdf.fields import Box, find_fields
 from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.geometry import IDENTITY, Matrix
 from fileservice.pdf.lines import Line, read_lines
+from fileservice.pdf.markedcontent import unsaid
 from fileservice.pdf.slots import Slot
 from fileservice.pdf.templatefonts import TemplateFont, decoded, matrix_of, read_font, real
 from fileservice.pdf.text import FontOf, Instruction, TextReader, parse_program
@@ -74,17 +75,23 @@ class Draft:
         """Return how a program finds its fonts; each is read once however many share it."""
         listed = resources.get("/Font")
 
+        known: dict[bytes, TemplateFont | None] = {}
+
         def find(name: Name) -> TemplateFont | None:
-            source = listed.get(name) if isinstance(listed, Dictionary) else None
-            if not isinstance(source, Dictionary):
-                return None
-            if not source.is_indirect:
-                return read_font(source)
-            if source.objgen not in self.read_fonts:
-                self.read_fonts[source.objgen] = read_font(source)
-            return self.read_fonts[source.objgen]
+            key = name.unparse()
+            if key not in known:
+                source = listed.get(name) if isinstance(listed, Dictionary) else None
+                known[key] = self._read(source) if isinstance(source, Dictionary) else None
+            return known[key]
 
         return find
+
+    def _read(self, source: Dictionary) -> TemplateFont:
+        if not source.is_indirect:
+            return read_font(source)
+        if source.objgen not in self.read_fonts:
+            self.read_fonts[source.objgen] = read_font(source)
+        return self.read_fonts[source.objgen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +182,7 @@ def _cut(draft: Draft, canvas: Canvas) -> Cut:
         replaced.update({show.at: moved_pen(show) for show in others})
     if not replaced:
         return Cut(None, resources)
+    replaced.update(unsaid(program, replaced.copy()))
     return Cut(_split(program, replaced), with_fonts(draft, resources))
 
 

@@ -7,14 +7,15 @@ from decimal import Decimal
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 
-from fileservice.pdf.cmaps import read_to_unicode
+from fileservice.pdf.cmaps import TWO_BYTES, CodeMap, read_codes, read_to_unicode
 from fileservice.pdf.encodings import STANDARD, character_of, standard_width, tables
 from fileservice.pdf.geometry import IDENTITY, Matrix
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 MAX_CODE = 0xFFFF
-# Those of ISO 32000-1 table 118 whose codes are two bytes and are the glyph numbers.
-IDENTITY_CMAPS = ("/Identity-H", "/Identity-V")
+# ISO 32000-1 table 118: two bytes that are the glyph's number. Its twin for vertical writing, and
+# others by name, are not read: a line is set from left to right, with widths that are known.
+IDENTITY_CMAP = "/Identity-H"
 # A placeholder is spelled in letters, also where the producer drew two of them as one.
 LIGATURES = {
     "\ufb00": "ff",
@@ -35,8 +36,10 @@ class TemplateFont:
     Attributes:
         name: its PostScript name, with the tag of a subset.
         flags: ISO 32000-1 table 123; 0 when it does not say.
-        code_bytes: how many bytes a code is long.
-        is_readable: False when it cannot be told where one code ends and the next begins.
+        codes: where one code ends and the next begins, and which glyph each means; None when every
+            code is one byte.
+        is_readable: False when neither can be told.
+        is_measured: False when it leaves it to the reader how wide its letters are.
         texts: code -> text.
         widths: code -> how far the pen moves, in thousandths of the font size.
         other_width: the same for all other codes.
@@ -44,19 +47,24 @@ class TemplateFont:
 
     name: str
     flags: int = 0
-    code_bytes: int = 1
+    codes: CodeMap | None = None
     is_readable: bool = True
+    is_measured: bool = True
     texts: dict[int, str] = field(default_factory=dict)
     widths: dict[int, float] = field(default_factory=dict)
     other_width: float = 0.0
 
     def decode(self, raw: bytes) -> Iterator[tuple[bytes, str, float]]:
         """Yield the code, the text and the width of each glyph that the string `raw` shows."""
-        step = self.code_bytes
-        for at in range(0, len(raw) - step + 1, step):
-            code = raw[at : at + step]
+        if self.codes is None:
+            for value in raw:
+                width = self.widths.get(value, self.other_width)
+                yield bytes((value,)), self.texts.get(value, UNREADABLE), width
+            return
+        for code in self.codes.split(raw):
             value = int.from_bytes(code, "big")
-            yield code, self.texts.get(value, UNREADABLE), self.widths.get(value, self.other_width)
+            width = self.widths.get(self.codes.glyph(value), self.other_width)
+            yield code, self.texts.get(value, UNREADABLE), width
 
 
 def read_font(source: Dictionary) -> TemplateFont:
@@ -107,8 +115,13 @@ def name_of(value: object) -> str:
 
 
 def _read_composite(font: TemplateFont, source: Dictionary) -> None:
-    font.code_bytes = 2
-    font.is_readable = name_of(source.get("/Encoding")) in IDENTITY_CMAPS
+    encoding = source.get("/Encoding")
+    font.codes = TWO_BYTES
+    if isinstance(encoding, Stream):
+        font.codes = read_codes(decoded(encoding) or b"")
+        font.is_readable = bool(font.codes.spaces) and int(real(encoding.get("/WMode"))) == 0
+    else:
+        font.is_readable = name_of(encoding) == IDENTITY_CMAP
     descendants = source.get("/DescendantFonts")
     if not isinstance(descendants, Array) or not len(descendants):
         font.is_readable = False
@@ -158,6 +171,7 @@ def _read_simple(font: TemplateFont, source: Dictionary) -> None:
             font.other_width = real(descriptor.get("/MissingWidth"))
     else:
         font.widths = {code: standard_width(font.name, text) for code, text in font.texts.items()}
+        font.is_measured = any(font.widths.values())
 
 
 def _simple_texts(source: Dictionary) -> dict[int, str]:

@@ -77,6 +77,7 @@ class Show:
         matrix: the text matrix before it.
         line_matrix: the text line matrix before it.
         state: what held when it ran; `state.font` is never None.
+        is_certain: whether the pen stands where we think: no reader's own widths moved it before.
     """
 
     at: int
@@ -86,6 +87,7 @@ class Show:
     matrix: Matrix
     line_matrix: Matrix
     state: TextState
+    is_certain: bool
 
     @property
     def placed(self) -> Matrix:
@@ -133,6 +135,7 @@ class TextReader:
         self.state = TextState()
         self.stack: list[TextState] = []
         self.matrix = self.line_matrix = IDENTITY
+        self.is_certain = True
         self.verbs: dict[str, Callable[[list[object]], None]] = {
             "q": self._save,
             "Q": self._restore,
@@ -187,7 +190,7 @@ class TextReader:
             self.drawn.append((operands[0], self.state.ctm))
 
     def _begin_text(self, _: list[object]) -> None:
-        self.matrix = self.line_matrix = IDENTITY
+        self._start_line(IDENTITY)
 
     def _set_font(self, operands: list[object]) -> None:
         if len(operands) != 2 or not isinstance(operands[0], Name):
@@ -198,12 +201,12 @@ class TextReader:
 
     def _set_matrix(self, operands: list[object]) -> None:
         if matrix := _matrix(operands):
-            self.matrix = self.line_matrix = matrix
+            self._start_line(matrix)
 
     def _move(self, operands: list[object]) -> None:
         if len(operands) == 2:
             x, y = map(real, operands)
-            self.matrix = self.line_matrix = self.line_matrix.moved(x, y)
+            self._start_line(self.line_matrix.moved(x, y))
 
     def _move_and_lead(self, operands: list[object]) -> None:
         if len(operands) == 2:
@@ -211,7 +214,11 @@ class TextReader:
             self._move(operands)
 
     def _next_line(self, _: list[object]) -> None:
-        self.matrix = self.line_matrix = self.line_matrix.moved(0.0, -self.state.leading)
+        self._start_line(self.line_matrix.moved(0.0, -self.state.leading))
+
+    def _start_line(self, matrix: Matrix) -> None:
+        self.matrix = self.line_matrix = matrix
+        self.is_certain = True
 
     def _set(self, what: str, operands: list[object], unit: float = 1.0) -> None:
         if len(operands) == 1:
@@ -228,11 +235,21 @@ class TextReader:
         if operator in ("'", '"'):
             self._next_line([])
         if self.state.font is None or not operands:
+            self.is_certain = False
             return
         glyphs, advance = _set_glyphs(_pieces(operator, operands), self.state, self.state.font)
+        font = self.state.font
         show = Show(
-            at, operator, glyphs, advance, self.matrix, self.line_matrix, replace(self.state)
+            at=at,
+            operator=operator,
+            glyphs=glyphs,
+            advance=advance,
+            matrix=self.matrix,
+            line_matrix=self.line_matrix,
+            state=replace(self.state),
+            is_certain=self.is_certain,
         )
+        self.is_certain = self.is_certain and font.is_readable and font.is_measured
         self.matrix = self.matrix.moved(advance)
         self.shows.append(show)
 
