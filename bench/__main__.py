@@ -17,6 +17,7 @@ from bench.figures import Row
 from bench.machine import machine, versions
 from bench.race import DISK, GIB, MEMORY, MIB, Terms, folder_below, without_paths
 from bench.rows import (
+    batches,
     certificates,
     downloads,
     engines,
@@ -45,6 +46,7 @@ ROWS: Mapping[str, Callable[[Terms], Row]] = {
     "named-certificates": certificates.named_certificates,
     "engine": certificates.engine,
     "engines": engines.engines,
+    "batch": batches.batch,
     "latency": latency.small_requests_beside_uploads,
     "sessions": sessions.over_tls,
     "sessions-plain": sessions.plain,

@@ -60,7 +60,13 @@ def _uvicorn(program: str, application: str, port: int, *options: str) -> list[s
     ]
 
 
-def _our_environment(root: Path) -> dict[str, str]:
+def our_environment(root: Path) -> dict[str, str]:
+    """
+    Return what our programs are told, after `root` was made ready for them.
+
+    Raises:
+        Absent: its database cannot be made.
+    """
     (root / "pdf_templates").mkdir(exist_ok=True)
     if TEMPLATE.exists():
         shutil.copy(TEMPLATE, root / "pdf_templates")
@@ -93,7 +99,7 @@ def _ours_watched(root: Path, port: int) -> Command:
 
 def _served(program: Sequence[str], root: Path, port: int) -> Command:
     serve = [sys.executable, *program, "serve", "--workers", "1"]
-    return Command([*serve, *_where(port)], _our_environment(root))
+    return Command([*serve, *_where(port)], our_environment(root))
 
 
 def ours_beside(name: str, env: Mapping[str, str], *, program: Sequence[str] = MANAGE) -> Contender:
@@ -109,7 +115,7 @@ def ours_beside(name: str, env: Mapping[str, str], *, program: Sequence[str] = M
 def _ours_under_granian(root: Path, port: int) -> Command:
     granian = str(Path(sys.executable).with_name("granian"))
     options = ["--interface", "asgi", "--workers", "1", "--no-access-log", *_where(port)]
-    return Command([granian, *options, "fileservice.asgi:application"], _our_environment(root))
+    return Command([granian, *options, "fileservice.asgi:application"], our_environment(root))
 
 
 def _blog(root: Path, port: int) -> Command:
