@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 from fileservice.pdf.authoring import Kind
 from fileservice.pdf.filling import CompiledTemplate
-from fileservice.pdf.fonts import FontSet, shipped_fonts
+from fileservice.pdf.fonts import FontSet, open_fonts
 from fileservice.pdf.plans import ENGINE_VERSION, Plan
 from fileservice.pdf.sandbox import author_apart, compile_apart
 
@@ -23,11 +24,12 @@ class Compiler:
 
     Attributes:
         folder: where plans are kept for other workers and the next start.
+        fonts: what values are drawn with; indexed once, so that a change needs a new start.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, font_folders: Sequence[Path] = ()) -> None:
         self.folder = folder
-        self.fonts: FontSet = shipped_fonts()
+        self.fonts: FontSet = open_fonts(font_folders)
         self._children = asyncio.Semaphore(MAX_CHILDREN)
         self._compiled: WeakValueDictionary[str, CompiledTemplate] = WeakValueDictionary()
 
@@ -56,14 +58,14 @@ class Compiler:
         """
         async with self._children:
             content = await author_apart(source, kind, folder)
-            return CompiledTemplate(await compile_apart(content), self.fonts)
+            return CompiledTemplate(await compile_apart(content, self.fonts), self.fonts)
 
     async def _plan(self, digest: str, content: bytes, *, keep: bool) -> Plan:
         file = self.folder / f"{digest}-{ENGINE_VERSION}-{self.fonts.fingerprint}"
         plan = await asyncio.to_thread(_read_plan, file)
         if plan is None:
             async with self._children:
-                plan = await compile_apart(content)
+                plan = await compile_apart(content, self.fonts)
             if keep:
                 await asyncio.to_thread(write_whole, file, plan.to_bytes())
         return plan

@@ -55,6 +55,7 @@ class Options:
         template_urls: where a template is, by its name.
         template_hosts: hosts, with ports, where a request may say that a template is.
         home_panels: where the panels of the home page are, by their titles.
+        font_dirs: folders of fonts for what the shipped ones cannot draw.
         signing_key: what certificates are signed with; None where they are not.
         timestamp_url: where the authority is that time-stamps them, if any.
     """
@@ -73,6 +74,7 @@ class Options:
     template_urls: Mapping[str, RemoteUrl]
     template_hosts: frozenset[tuple[str, int]]
     home_panels: Mapping[str, RemoteUrl]
+    font_dirs: tuple[Path, ...]
     signing_key: SigningKey | None
     timestamp_url: RemoteUrl | None
 
@@ -145,6 +147,7 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         template_urls=_urls(reader, 13, "TEMPLATE_URLS", TEMPLATE_NAME),
         template_hosts=_hosts(reader),
         home_panels=_urls(reader, 15, "HOME_PANELS", PANEL_NAME),
+        font_dirs=_font_dirs(reader),
         signing_key=_signing_key(reader),
         timestamp_url=_timestamp_url(reader),
     )
@@ -260,6 +263,14 @@ def _timestamp_url(reader: Reader) -> RemoteUrl | None:
     except BadUrl as error:
         reader.wrong(19, "TIMESTAMP_URL", f"is a bad URL: {error.detail}")
         return None
+
+
+def _font_dirs(reader: Reader) -> tuple[Path, ...]:
+    folders = tuple(Path(each).resolve() for each in reader.text("FONT_DIRS").split())
+    for folder in folders:
+        if not folder.is_dir():
+            reader.wrong(16, "FONT_DIRS", f"must list folders that exist, not {str(folder)!r}")
+    return folders
 
 
 def _secret_key(reader: Reader, root: Path) -> str:

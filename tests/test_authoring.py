@@ -15,6 +15,7 @@ from fileservice.certificates import render
 from fileservice.pdf import sandbox
 from fileservice.pdf.authoring import Kind
 from fileservice.pdf.errors import BadSource, NeedsExtra, NoPlaceholders, OverLimits
+from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.sandbox import author_apart, compile_apart
 from tests.otherhosts import templates_in
 from tests.pdfs import checked, text_of
@@ -166,7 +167,7 @@ async def test_a_child_has_no_way_to_the_network(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(sandbox, "BOOT", boot)
 
         with pytest.raises(NoPlaceholders):
-            await compile_apart(b"")
+            await compile_apart(b"", shipped_fonts())
 
 
 def test_the_service_itself_loads_none_of_the_makers() -> None:

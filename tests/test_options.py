@@ -67,6 +67,7 @@ def test_the_current_folder_is_the_root(tmp_path: Path, monkeypatch: pytest.Monk
         ("HOME_PANELS", "-news=https://c.example/", "E015"),
         ("HOME_PANELS", "news=javascript:alert(1)", "E015"),
         ("HOME_PANELS", "news", "E015"),
+        ("FONT_DIRS", "/nonexistent/fonts", "E016"),
     ],
 )
 def test_a_wrong_choice_has_its_check_id(tmp_path: Path, name: str, value: str, id: str) -> None:

@@ -230,7 +230,7 @@ def test_what_is_seen_nowhere_or_has_no_name_is_no_field(field: bytes) -> None:
         (b"/AP<</N<</Yes 6 0 R>>>>/AS/Yes/F 4", 1),
         (b"/AP<</N<</Yes 6 0 R>>>>/AS/Off/F 4", 0),
         (b"/AP<</N<</Yes 6 0 R>>>>/F 4", 0),
-        (b"/AP<</N 6 0 R>>", 0),
+        (b"/AP<</N 6 0 R>>", 1),
         (b"/AP 7/F 4", 0),
         (b"/F 4", 0),
         (b"/AP<</N 7 0 R>>/F 4", 0),

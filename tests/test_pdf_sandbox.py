@@ -82,7 +82,7 @@ async def test_a_bomb_is_refused(name: str) -> None:
     template, kind = REFUSED[name]
 
     with pytest.raises(kind):
-        await compile_apart(template)
+        await compile_apart(template, shipped_fonts())
 
 
 FILLED = {
@@ -109,7 +109,7 @@ FILLED = {
 
 @pytest.mark.parametrize("name", FILLED)
 async def test_what_is_only_odd_is_filled(name: str) -> None:
-    plan = await compile_apart(FILLED[name])
+    plan = await compile_apart(FILLED[name], shipped_fonts())
 
     certificate = CompiledTemplate(plan, shipped_fonts()).fill({}, issued_at=NOW)
 
@@ -129,7 +129,7 @@ KEPT = {
 
 @pytest.mark.parametrize("name", KEPT)
 async def test_what_is_wrong_in_a_page_stays_as_it_was(name: str) -> None:
-    plan = await compile_apart(KEPT[name])
+    plan = await compile_apart(KEPT[name], shipped_fonts())
 
     checked(CompiledTemplate(plan, shipped_fonts()).fill({}, issued_at=NOW))
 
@@ -138,11 +138,11 @@ async def test_what_is_wrong_in_a_page_stays_as_it_was(name: str) -> None:
 
 async def test_deep_nesting_ends_nothing_but_the_template() -> None:
     with pytest.raises(TemplateError):
-        await compile_apart(nested(100_000).replace(b"/F1 5 0 R", b"/F1 6 0 R"))
+        await compile_apart(nested(100_000).replace(b"/F1 5 0 R", b"/F1 6 0 R"), shipped_fonts())
 
 
 async def test_a_compiled_template_is_the_same_from_a_pipe() -> None:
-    plan = await compile_apart(shipped_template())
+    plan = await compile_apart(shipped_template(), shipped_fonts())
 
     assert Plan.from_bytes(plan.to_bytes()) == plan
     assert "2026" in text_of(CompiledTemplate(plan, shipped_fonts()).fill({}, issued_at=NOW))
@@ -184,15 +184,18 @@ def test_a_form_that_is_cut_is_refused() -> None:
 )
 def test_the_child_answers_with_a_word_first(template: bytes, word: bytes) -> None:
     target = io.BytesIO()
+    fingerprint = shipped_fonts().fingerprint
 
-    answers.answer(child.plan, io.BytesIO(template), target)
+    answers.answer(
+        lambda content: child.plan(content, fingerprint, ()), io.BytesIO(template), target
+    )
 
     assert target.getvalue().partition(b"\n")[0] == word
 
 
 async def test_a_template_that_is_damaged_beyond_repair_says_so() -> None:
     with pytest.raises(Damaged, match="cannot be read"):
-        await compile_apart(b"%PDF-1.7\n" + bytes(1000))
+        await compile_apart(b"%PDF-1.7\n" + bytes(1000), shipped_fonts())
 
 
 @pytest.mark.parametrize("name", ["WALL_SECONDS", "MAX_ANSWER_BYTES"])
@@ -202,14 +205,14 @@ async def test_what_takes_too_long_or_becomes_too_large_is_refused(
     monkeypatch.setattr(sandbox, name, 0.01 if name == "WALL_SECONDS" else 1000)
 
     with pytest.raises(OverLimits):
-        await compile_apart(shipped_template())
+        await compile_apart(shipped_template(), shipped_fonts())
 
 
 async def test_a_child_that_dies_takes_nothing_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "BOOT", "raise SystemExit('broken')")
 
     with pytest.raises(TemplateError, match="another program"):
-        await compile_apart(shipped_template())
+        await compile_apart(shipped_template(), shipped_fonts())
 
 
 @pytest.mark.parametrize("number", [signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL])
@@ -220,7 +223,7 @@ async def test_a_child_that_is_ended_took_too_long(
     monkeypatch.setattr(sandbox, "BOOT", boot)
 
     with pytest.raises(OverLimits, match="too long"):
-        await compile_apart(shipped_template())
+        await compile_apart(shipped_template(), shipped_fonts())
 
 
 async def test_a_child_has_no_environment_and_little_memory(
@@ -240,4 +243,4 @@ async def test_a_child_has_no_environment_and_little_memory(
     monkeypatch.setattr(sandbox, "BOOT", boot)
 
     with pytest.raises(NotPdf, match=r"^\[\]$"):
-        await compile_apart(b"")
+        await compile_apart(b"", shipped_fonts())

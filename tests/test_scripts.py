@@ -23,8 +23,13 @@ NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
 FONTS = Path("/usr/share/fonts")
 NOTO = FONTS / "truetype" / "noto"
 CJK = FONTS / "opentype" / "noto"
-# Right in pdftotext and not in pdfium, which puts spaces between what it takes for words.
-BEST_EFFORT = {"Khmer": "ស្រី"}
+# Right in pdftotext; pdfium puts spaces where it sees words.
+BEST_EFFORT = {
+    "Khmer": "ស្រី ភាសាខ្មែរ",
+    "Pointed Hebrew": "מְנַחֵם",
+    "Pointed Arabic": "مُحَمَّد",
+    "Dhivehi": "ދިވެހި",
+}
 
 
 @cache

@@ -141,7 +141,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
 def open_templates(options: Options, fetcher: Fetcher) -> Templates:
     """Open the templates of the folder and of other hosts, which share one compiler."""
     folder = options.root / "pdf_templates"
-    compiler = Compiler(folder / ".compiled")
+    compiler = Compiler(folder / ".compiled", options.font_dirs)
     return Templates(
         LocalTemplates(folder, SHIPPED_TEMPLATES, compiler),
         RemoteTemplates(

@@ -1,16 +1,21 @@
 """
 The process that reads a template: it has little memory, little time, and nothing worth stealing.
 
-The template comes on standard input, and the answer (`answers`) goes out with the plan.
+The template comes on standard input, and the answer (`answers`) goes out with the plan. The
+arguments are the fingerprint of the fonts that values will be drawn with, and the operator's
+folders of fonts.
 """
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pikepdf
 
 from fileservice.pdf.answers import answer, limit_this_process
 from fileservice.pdf.compiling import plan_template
-from fileservice.pdf.fonts import shipped_fonts
+from fileservice.pdf.errors import TemplateError
+from fileservice.pdf.fonts import open_fonts
 
 STREAM_BYTES = 32 << 20
 
@@ -30,12 +35,25 @@ def limit_qpdf() -> None:
     )
 
 
-def plan(content: bytes) -> bytes:
-    """Return the plan of a template in its form for pipes."""
-    return plan_template(content, shipped_fonts()).to_bytes()
+def plan(content: bytes, fingerprint: str, folders: Sequence[Path]) -> bytes:
+    """
+    Return the plan of a template in its form for pipes.
+
+    Raises:
+        TemplateError: it cannot be filled, or not with the fonts of `fingerprint`.
+    """
+    fonts = open_fonts(folders)
+    if fonts.fingerprint != fingerprint:
+        raise TemplateError("The service's fonts were changed; it has to be started again.")
+    return plan_template(content, fonts).to_bytes()
 
 
 if __name__ == "__main__":
     limit_this_process()
     limit_qpdf()
-    answer(plan, sys.stdin.buffer, sys.stdout.buffer)
+    fingerprint, *folders = sys.argv[1:]
+    answer(
+        lambda content: plan(content, fingerprint, list(map(Path, folders))),
+        sys.stdin.buffer,
+        sys.stdout.buffer,
+    )

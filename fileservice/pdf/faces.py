@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 import uharfbuzz as hb
@@ -56,7 +57,8 @@ class Script(NamedTuple):
         tag: its script (ISO 15924), "" for what any script uses.
         language: BCP 47, "und" when unknown.
         is_leftward: whether it runs from right to left.
-        is_clustered: whether letters change places, so that only whole clusters have a text.
+        is_clustered: whether letters change places, so that only a letter with all its marks has
+            a text.
     """
 
     tag: str = ""
@@ -169,7 +171,7 @@ class Face:
         clusters = [info.cluster for info in infos]
         texts: Sequence[str] = text
         if script.is_leftward or clusters != list(range(len(text))):
-            texts = _texts_of(clusters, text, stop, script)
+            texts = _texts_of(clusters, [each.x_advance for each in positions], text[:stop], script)
         return [
             self._set_glyph(info.codepoint, drawn, position)
             for info, drawn, position in zip(infos, texts, positions, strict=True)
@@ -215,17 +217,20 @@ class Face:
         )
 
 
-def _texts_of(clusters: Sequence[int], text: str, stop: int, script: Script) -> list[str]:
+def _texts_of(
+    clusters: Sequence[int], advances: Sequence[int], text: str, script: Script
+) -> list[str]:
     """Return for each glyph the text it stands for; of several for one text, one has it all."""
     starts = sorted(set(clusters))
-    stops = dict(zip(starts, [*starts[1:], stop], strict=True))
-    # Readers turn the letters of a line that runs leftwards about, also those of one glyph.
+    stops = dict(zip(starts, [*starts[1:], len(text)], strict=True))
+    # Readers turn the letters of a line that runs leftwards about, also those of one glyph, and
+    # there a mark comes before its letter, which is what they have to find.
     step = -1 if script.is_leftward else 1
-    texts = []
-    given = -1
-    for cluster in clusters:
-        texts.append("" if cluster == given else text[cluster : stops[cluster]][::step])
-        given = cluster
+    texts = [""] * len(clusters)
+    for cluster, group in groupby(range(len(clusters)), clusters.__getitem__):
+        glyphs = list(group)
+        carrier = max(glyphs, key=advances.__getitem__) if script.is_leftward else glyphs[0]
+        texts[carrier] = text[cluster : stops[cluster]][::step]
     return texts
 
 

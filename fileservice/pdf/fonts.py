@@ -33,13 +33,22 @@ CACHED_FALLBACKS = 4096
 
 
 class FontSet:
-    """The faces at hand. Attributes: fingerprint: changes when any of them does."""
+    """
+    The faces at hand.
 
-    def __init__(self, faces: Sequence[Face], fingerprint: str) -> None:
+    Attributes:
+        fingerprint: changes when any of them does.
+        folders: where they were found, besides those that come with the package.
+    """
+
+    def __init__(
+        self, faces: Sequence[Face], fingerprint: str, folders: Sequence[Path] = ()
+    ) -> None:
         self.faces: dict[str, Face] = {}
         for face in faces:
             self.faces.setdefault(face.name, face)
         self.fingerprint = fingerprint
+        self.folders = folders
         self._by_plain_name = {_plain(face.name): face for face in reversed(faces)}
         self._fallbacks = lru_cache(maxsize=CACHED_FALLBACKS)(self._ranked)
 
@@ -109,7 +118,7 @@ def open_fonts(folders: Sequence[Path]) -> FontSet:
     faces, shipped = _shipped_faces()
     found = font_files(folders)
     digest = hashlib.sha256(shipped + b"".join(file.fingerprint for file in found))
-    return FontSet([*faces, *map(_face_of, found)], digest.hexdigest()[:16])
+    return FontSet([*faces, *map(_face_of, found)], digest.hexdigest()[:16], folders)
 
 
 def _face_of(file: FontFile) -> Face:

@@ -15,7 +15,7 @@ from fileservice.pdf.templatefonts import TemplateFont, matrix_of, name_of, read
 MAX_PARENTS = 32  # of a field, which may be its own
 MAX_NAME = 200  # characters of a field's full name
 # ISO 32000-1 tables 165, 221 and 228.
-HIDDEN_FLAGS, PRINT_FLAG = 1 << 1 | 1 << 5, 1 << 2
+HIDDEN_FLAGS = 1 << 1 | 1 << 5
 REQUIRED_FLAG, MULTILINE_FLAG = 1 << 1, 1 << 12
 ALIGNMENTS = (0.0, 0.5, 1.0)
 COLOURS = {1: b"g", 3: b"rg", 4: b"k"}
@@ -108,7 +108,7 @@ def drawn(
         if kind in ("/Tx", "/Ch") and name:
             yield _frame(widget, box)
             yield _slot(widget, box, form, face_of)
-        elif kind == "/Btn" and flags & PRINT_FLAG:
+        elif kind == "/Btn":
             yield from _picture(widget.chain[0], box)
 
 

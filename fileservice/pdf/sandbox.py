@@ -11,6 +11,7 @@ import fileservice
 from fileservice.pdf.answers import MADE
 from fileservice.pdf.authoring import Kind
 from fileservice.pdf.errors import TEMPLATE_ERRORS, OverLimits, TemplateError
+from fileservice.pdf.fonts import FontSet
 from fileservice.pdf.plans import Plan
 
 log = logging.getLogger("fileservice.pdf")
@@ -28,14 +29,15 @@ TIMED_OUT = (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
 TOO_SLOW = "The template takes too long to be read; simplify its drawing and its fonts."
 
 
-async def compile_apart(content: bytes) -> Plan:
+async def compile_apart(content: bytes, fonts: FontSet) -> Plan:
     """
-    Return the plan of the template `content`, compiled in a limited child process.
+    Return the plan of the template `content`, compiled in a limited child process for `fonts`.
 
     Raises:
         TemplateError: it cannot be filled.
     """
-    return Plan.from_bytes(await _answer("fileservice.pdf.child", content=content))
+    arguments = (fonts.fingerprint, *map(str, fonts.folders))
+    return Plan.from_bytes(await _answer("fileservice.pdf.child", *arguments, content=content))
 
 
 async def author_apart(source: bytes, kind: Kind, folder: Path) -> bytes:

@@ -83,9 +83,7 @@ def set_runs(fonts: FontSet, face: Face, text: str, language: str) -> list[Run]:
         is_leftward = bool(levels[start] % 2)
         items = _items(faces, scripts, start, stop)
         for item in reversed(items) if is_leftward else items:
-            script = Script(
-                item.script, language or "und", is_leftward, is_clustered=not is_leftward
-            )
+            script = Script(item.script, language or "und", is_leftward, is_clustered=True)
             glyphs = item.face.shape(text, item.start, item.stop, script)
             runs.append(Run(item.face, glyphs, not is_leftward))
     return runs
