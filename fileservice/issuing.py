@@ -16,6 +16,7 @@ from fileservice.errors import BadValue
 from fileservice.pdf.plans import ENGINE_VERSION
 from fileservice.pdf.values import BIDI_CONTROLS, clean_value
 from fileservice.registry import Issued, Registry
+from fileservice.signatures import Signatures
 from fileservice.uploads import disk_errors, unguessable
 
 IDENTITY = re.compile(rb"/ID\[<([0-9a-f]{32})>")
@@ -44,47 +45,57 @@ class Order:
 
 
 class Issuing:
-    """Issues certificates, and gives their files back byte for byte."""
+    """Issues certificates, signed where there are signatures, and gives back their files."""
 
-    def __init__(self, templates: Templates, blocks: Blocks, registry: Registry) -> None:
+    def __init__(
+        self,
+        templates: Templates,
+        blocks: Blocks,
+        registry: Registry,
+        signatures: Signatures | None = None,
+    ) -> None:
         self.templates = templates
         self.blocks = blocks
         self.registry = registry
+        self.signatures = signatures
 
     async def issue(self, order: Order, *, sender: str, now: datetime) -> Issued:
         """
         Return a new certificate, dated `now`, once it is durable.
 
         Raises:
-            FileserviceError: as `Templates.get`.
+            FileserviceError: as `Templates.get` and `Signatures.sign`.
             BadValue: a value, the time zone or the expiry cannot be used.
             InsufficientStorage, ServiceUnavailable: it cannot be kept; nothing was issued.
         """
-        zone = zone_of(order.zone)
         now = now.replace(microsecond=0)
+        zone = zone_of(order.zone)
         expires_at = expiry(order.expires_at, zone, now=now)
         template = await self.templates.get(order.template)
         number = new_number()
         content = fill(template, order.values, number=number, issued_at=now.astimezone(zone))
-        block = template.plan.static
+        if self.signatures is not None:
+            content = await self.signatures.sign(content, now=now)
+        plan = template.plan
         # Decision 0008: what does not depend on values comes first.
-        assert content.startswith(block)  # noqa: S101
-        own = content[len(block) :]
+        assert content.startswith(plan.static)  # noqa: S101
+        own = content[len(plan.static) :]
         issued = Issued(
             id=unguessable(),
             key=unguessable(),
             number=number,
             template=order.template.partition("?")[0],
-            title=template.plan.title,
-            template_sha256=template.plan.digest,
+            title=plan.title,
+            template_sha256=plan.digest,
             engine=f"{ENGINE_VERSION}-{self.templates.local.compiler.fonts.fingerprint}",
             zone=order.zone,
             values=shown(order.values),
             issued_at=now,
             expires_at=expires_at,
-            block=hashlib.sha256(block).hexdigest(),
+            block=hashlib.sha256(plan.static).hexdigest(),
             own=zlib.compress(own),
-            identity=IDENTITY.findall(own)[-1].decode(),
+            # Of several, which a signature adds, the first is that of the file it began as.
+            identity=IDENTITY.findall(own)[0].decode(),
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
             revoked_at=None,
@@ -92,7 +103,7 @@ class Issuing:
             sender=sender,
         )
         with disk_errors():
-            await asyncio.to_thread(self.blocks.keep, issued.block, block, draft=issued.id)
+            await asyncio.to_thread(self.blocks.keep, issued.block, plan.static, draft=issued.id)
         await self.registry.add(issued)
         return issued
 

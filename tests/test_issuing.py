@@ -15,9 +15,11 @@ import pytest
 
 from fileservice.errors import BadValue
 from fileservice.issuing import clean_reason, expiry
+from fileservice.signingkeys import make_signing_key
 from tests.client import FORM_TYPE, Answer, field_part, file_part, form_body
 from tests.conftest import Server, serving
 from tests.pdfs import checked, page_of, text_of
+from tests.signatures import VALID, pdfsig
 
 JSON = {"Accept": "application/json"}
 PAGE = {"Accept": "text/html"}
@@ -206,6 +208,22 @@ def test_it_is_the_same_after_a_restart_with_another_template_and_no_plan(migrat
 
     assert after.status == 200
     assert after.body == before
+
+
+def test_where_there_is_a_key_what_is_issued_is_signed(migrated: Path, tmp_path: Path) -> None:
+    make_signing_key(tmp_path / "s", "Office", rsa_bits=None, days=9, now=datetime.now(UTC))
+    pair = {
+        "SIGN_KEY_FILE": str(tmp_path / "s" / "key.pem"),
+        "SIGN_CERTIFICATE_FILE": str(tmp_path / "s" / "certificate.pem"),
+    }
+    with serving(migrated, ACCESS="open", **pair) as running:
+        told = issue(running, values={"name": "Żółć"})
+        content = fetch(running, told).body
+        changed = running.ask("POST", "/verify/", content + b"\n", JSON).json
+
+    assert VALID in pdfsig(content)
+    assert hashlib.sha256(content).hexdigest() == told["sha256"]
+    assert changed["certificate"]["number"] == told["number"]
 
 
 def test_every_worker_knows_what_one_issued(migrated: Path) -> None:

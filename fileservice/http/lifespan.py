@@ -114,6 +114,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         session.get()
         stack.push_async_callback(session.close)
         fetcher = Fetcher(session)
+        signatures = open_signatures(options, fetcher)
         templates = open_templates(options, fetcher)
         stack.push_async_callback(templates.close)
         await asyncio.to_thread(templates.remote.tidy)
@@ -129,11 +130,11 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             ledger=ledger,
             templates=templates,
             registry=registry,
-            issuing=Issuing(templates, frozen, registry),
+            issuing=Issuing(templates, frozen, registry, signatures),
             session=session,
             fetcher=fetcher,
             panels=panels,
-            signatures=open_signatures(options, fetcher),
+            signatures=signatures,
             access_log=access_log,
         )
 
