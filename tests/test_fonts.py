@@ -125,7 +125,8 @@ def test_a_fallback_is_of_the_same_style(tmp_path: Path) -> None:
 
 async def test_the_child_finds_the_operator_s_fonts(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "NotoSans-Italic.ttf")
-    font = HELVETICA.replace(b"Helvetica", b"NotoSans-Italic")
+    widths = b"NotoSans-Italic/FirstChar 0/LastChar 255/Widths[%b]" % (b"500 " * 256)
+    font = HELVETICA.replace(b"Helvetica", widths)
 
     plan = await compile_apart(page_of(NAME, font=font), open_fonts([folder]))
 
