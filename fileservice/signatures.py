@@ -23,11 +23,6 @@ class Signatures:
         if authority is not None:
             self._room += MAX_TOKEN_BYTES + ATTRIBUTE_BYTES
 
-    @property
-    def are_stamped(self) -> bool:
-        """Whether an authority says when, so that no two signatures are the same."""
-        return self._authority is not None
-
     async def sign(self, content: bytes, *, now: datetime) -> bytes:
         """
         Return the certificate `content` signed at `now`, or fail: never without what was chosen.

@@ -1,10 +1,14 @@
 """Signatures behind certificates: what other programs say of them, and that they hold."""
 
 import io
+import os
 import random
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 
 import pikepdf
 import pytest
@@ -19,8 +23,11 @@ from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.signing import prepare, sign
+from fileservice.signingkeys import make_signing_key
 from tests.pdfs import HELVETICA, checked, page_of, pdf_of, shipped_template, stream_of, text_of
 from tests.signatures import NOW, VALID, WHOLE, key_of, pdfsig, pyhanko_accepts, pyhanko_status
+from tests.test_producers import FILLED
+from tests.test_producers import filled as filled_template
 
 KINDS = [None, 2048, 3072, 4096]
 
@@ -194,6 +201,51 @@ def test_the_widget_is_on_the_first_page_of_a_deep_tree() -> None:
     with pikepdf.open(io.BytesIO(checked(certificate))) as pdf:
         [widget] = pdf.pages[0].Annots.as_list()
         assert widget.P.objgen == pdf.pages[0].objgen
+    assert VALID in pdfsig(certificate)
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_what_any_producer_made_can_be_signed(name: str) -> None:
+    certificate = sign(filled_template(name), Signer(key_of()), signed_at=NOW)
+
+    assert pyhanko_accepts(certificate, key_of())
+    assert VALID in pdfsig(checked(certificate))
+
+
+SIGN = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from fileservice.pdf.cms import Signer
+from fileservice.pdf.signing import sign
+from fileservice.signingkeys import read_signing_key
+
+folder = Path(sys.argv[1])
+key = read_signing_key(folder / "key.pem", folder / "certificate.pem")
+content = (folder / "certificate.pdf").read_bytes()
+moment = datetime.fromisoformat("2026-11-21T08:30:05+00:00")
+sys.stdout.buffer.write(sign(content, Signer(key), signed_at=moment))
+"""
+
+
+@pytest.mark.parametrize("rsa_bits", [None, 2048])
+def test_the_same_inputs_make_the_same_bytes_in_every_process(
+    tmp_path: Path, rsa_bits: int | None
+) -> None:
+    make_signing_key(tmp_path, "Office", rsa_bits=rsa_bits, days=9, now=NOW)
+    (tmp_path / "certificate.pdf").write_bytes(filled())
+
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", SIGN, str(tmp_path)],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    [certificate] = made
     assert VALID in pdfsig(certificate)
 
 

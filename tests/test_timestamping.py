@@ -3,9 +3,11 @@
 import asyncio
 import dataclasses
 import hashlib
+import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -19,6 +21,7 @@ from fileservice.fetch.errands import Errand
 from fileservice.fetch.fetching import MAX_SENT_BYTES
 from fileservice.signatures import Signatures
 from fileservice.timestamping import MAX_TOKEN_BYTES, REPLY, Authority, BadToken, Response, token_of
+from tests.conftest import need_program
 from tests.otherhosts import LOOPBACK, Answering, Giving, OtherHost, fetching, other_host
 from tests.pdfs import checked
 from tests.signatures import NOW, VALID, WHOLE, key_of, pdfsig, pyhanko_status, stamper_of
@@ -136,6 +139,69 @@ async def test_an_rsa_signature_is_stamped_too() -> None:
     status = await asyncio.to_thread(pyhanko_status, certificate, key_of(2048))
     assert status.bottom_line
     assert status.timestamp_validity is not None
+
+
+OPENSSL_TS = """
+[tsa]
+serial = {folder}/serial
+signer_digest = {digest}
+default_policy = 1.2.3.4
+digests = sha256
+ess_cert_id_alg = {reference}
+"""
+
+
+def openssl_authority(folder: Path, key: str, digest: str, reference: str) -> Answering:
+    """Return what openssl answers, which has an RFC 3161 of its own."""
+    program = need_program("openssl")
+    config = folder / "ts.cnf"
+    config.write_text(OPENSSL_TS.format(folder=folder, digest=digest, reference=reference))
+    (folder / "serial").write_text("01\n")
+    made: list[str | Path] = [
+        *(program, "req", "-x509", "-nodes", "-subj", "/CN=Clock", "-days", "3650"),
+        *("-newkey", *key.split(), "-keyout", folder / "key.pem", "-out", folder / "cert.pem"),
+        *("-addext", "extendedKeyUsage=critical,timeStamping"),
+    ]
+    subprocess.run(made, check=True, capture_output=True)
+
+    def replied(query: bytes) -> bytes:
+        (folder / "query").write_bytes(query)
+        command: list[str | Path] = [
+            *(program, "ts", "-reply", "-config", config, "-section", "tsa"),
+            *("-queryfile", folder / "query", "-signer", folder / "cert.pem"),
+            *("-inkey", folder / "key.pem", "-out", folder / "reply"),
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        return (folder / "reply").read_bytes()
+
+    async def answer(request: web.Request) -> web.Response:
+        body = await asyncio.to_thread(replied, await request.read())
+        return web.Response(body=body, content_type=REPLY)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("key", "digest", "reference"),
+    [
+        ("rsa:2048", "sha256", "sha1"),
+        ("rsa:3072", "sha512", "sha256"),
+        ("ec -pkeyopt ec_paramgen_curve:P-256", "sha256", "sha256"),
+        ("ec -pkeyopt ec_paramgen_curve:P-384", "sha384", "sha512"),
+    ],
+)
+async def test_an_authority_of_openssl_is_understood(
+    tmp_path: Path, key: str, digest: str, reference: str
+) -> None:
+    async with other_host(openssl_authority(tmp_path, key, digest, reference)) as host:
+        certificate = await stamped(host)
+
+    status = await asyncio.to_thread(pyhanko_status, certificate, key_of())
+    assert VALID in pdfsig(checked(certificate))
+    assert status.intact
+    assert status.timestamp_validity is not None
+    assert status.timestamp_validity.intact
+    assert status.timestamp_validity.valid
 
 
 @pytest.mark.parametrize(
