@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -50,7 +50,8 @@ class FontSet:
         self.fingerprint = fingerprint
         self.folders = folders
         self._by_plain_name = {_plain(face.name): face for face in reversed(faces)}
-        self._fallbacks = lru_cache(maxsize=CACHED_FALLBACKS)(self._ranked)
+        self._fallbacks = lru_cache(maxsize=CACHED_FALLBACKS)(self._covering)
+        self._orders = cache(self._ordered)
 
     def match(self, name: str, flags: int) -> Face:
         """Return the face nearest to a template's font of this PostScript name and these flags."""
@@ -78,7 +79,14 @@ class FontSet:
             (face for face in self._fallbacks(first, style, cjk) if face.covers(text)), None
         )
 
-    def _ranked(self, character: str, style: Style, cjk: str) -> list[Face]:
+    def _covering(self, character: str, style: Style, cjk: str) -> list[Face]:
+        code, order = ord(character), self._orders(style, cjk)
+        direct = [face for face in order if code in face.coverage]
+        return direct or [face for face in order if face.covers(character)]
+
+    def _ordered(self, style: Style, cjk: str) -> list[Face]:
+        """Return all faces, those first that stand in best for one of `style`."""
+
         def rank(face: Face) -> tuple[object, ...]:
             return (
                 "CJK" in face.name and f"CJK{cjk}" not in face.name,
@@ -90,7 +98,7 @@ class FontSet:
                 face.name,
             )
 
-        return sorted((face for face in self.faces.values() if face.covers(character)), key=rank)
+        return sorted(self.faces.values(), key=rank)
 
 
 @lru_cache(maxsize=1)
