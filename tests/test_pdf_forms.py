@@ -95,6 +95,15 @@ def test_a_fields_size_is_its_own_or_follows_its_height(entries: bytes, size: st
     assert size in program_of(filled(form_of(NAME + entries), name="Ada"))
 
 
+def test_a_field_of_many_lines_breaks_them() -> None:
+    field = b"/T(name)/Rect[100 600 200 720]/Ff 4096/DA(/Helv 12 Tf)"
+
+    certificate = filled(form_of(field), name="Ada King, Countess of Lovelace, of London")
+
+    assert len({line.strip() for line in text_of(certificate).splitlines() if line.strip()}) == 4
+    assert all(right <= 200 for _, right, _ in words_of(certificate))
+
+
 @pytest.mark.parametrize(
     ("appearance", "operators"),
     [

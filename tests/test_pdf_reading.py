@@ -51,6 +51,12 @@ def test_no_map_is_read_for_ever() -> None:
     assert len(read_to_unicode(b"beginbfrange %b endbfrange" % ranges)) <= MAX_MAPPINGS
 
 
+def test_a_map_that_many_fonts_share_is_read_once() -> None:
+    program = b"beginbfrange <0000> <ffff> <0061> endbfrange"
+
+    assert read_to_unicode(program) is read_to_unicode(bytes(bytearray(program)))
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -179,9 +185,8 @@ def test_widths_of_composite_fonts_are_listed_or_ranged() -> None:
         b"/W[1[10 20] 5 6 30 8 999999999 40 -1 5 50 9]>>]>>"
     )
 
-    assert [font.widths.get(code) for code in (1, 2, 5, 6, 8, 0xFFFF)] == [10, 20, 30, 30, 40, 40]
-    assert max(font.widths) == 0xFFFF
-    assert font.other_width == 7
+    widths = [font.width_of(glyph) for glyph in (0, 1, 2, 3, 5, 6, 7, 8, 0xFFFF)]
+    assert widths == [7, 10, 20, 7, 30, 30, 7, 40, 40]
 
 
 def test_only_names_in_utf_8_are_names() -> None:

@@ -3,8 +3,9 @@
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
@@ -110,9 +111,10 @@ def _bytes(digits: bytes) -> bytes:
     return bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
 
 
-def read_to_unicode(program: bytes) -> dict[int, str]:
+@lru_cache(maxsize=16)
+def read_to_unicode(program: bytes) -> Mapping[int, str]:
     """
-    Return code -> text for the ToUnicode map `program`.
+    Return code -> text for the ToUnicode map `program`, the same one for all fonts that share it.
 
     What is not well formed is passed over, and so is what comes after MAX_MAPPINGS.
     """

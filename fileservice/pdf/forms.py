@@ -28,6 +28,7 @@ DEFAULT_FONT = "Helvetica"
 # Of the field's height, when its font size is 0; 12 points are what readers take for many lines.
 AUTO_SIZE, AUTO_LINES_SIZE = 0.7, 12.0
 LEAST_SIZE = 4.0
+LEADING = 1.2  # in ems
 PADDING = 2.0
 CAP_HEIGHT = 0.72  # in ems
 
@@ -130,9 +131,11 @@ def _slot(
     matrix, width, height = _turned(widget, box)
     font_set = FONT_SET.search(said)
     size = abs(float(font_set[2])) if font_set else 0.0
+    lines = 1
     if flags & MULTILINE_FLAG:
         size = size or AUTO_LINES_SIZE
         baseline = height - PADDING - size
+        lines = max(1, int((height - 2 * PADDING) / (LEADING * size)))
     else:
         size = size or max(LEAST_SIZE, AUTO_SIZE * height)
         baseline = (height - CAP_HEIGHT * size) / 2
@@ -156,6 +159,8 @@ def _slot(
         before=b"",
         after=b"",
         parts=(part,),
+        max_lines=lines,
+        leading=LEADING * size,
     )
 
 

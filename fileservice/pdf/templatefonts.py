@@ -1,8 +1,11 @@
 """The fonts a template is written in: what text its codes mean and how far they move the pen."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter
+from typing import NamedTuple
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
@@ -12,7 +15,7 @@ from fileservice.pdf.encodings import STANDARD, character_of, standard_width, ta
 from fileservice.pdf.geometry import IDENTITY, Matrix
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
-MAX_CODE = 0xFFFF
+MAX_BYTE = 0xFF
 # ISO 32000-1 table 118: two bytes that are the glyph's number. Its twin for vertical writing, and
 # others by name, are not read: a line is set from left to right, with widths that are known.
 IDENTITY_CMAP = "/Identity-H"
@@ -28,6 +31,14 @@ LIGATURES = {
 }
 
 
+class Span(NamedTuple):
+    """Glyphs `first` to `last`, which have one width."""
+
+    first: int
+    last: int
+    width: float
+
+
 @dataclass(slots=True)
 class TemplateFont:
     """
@@ -41,8 +52,10 @@ class TemplateFont:
         is_readable: False when neither can be told.
         is_measured: False when it leaves it to the reader how wide its letters are.
         texts: code -> text.
-        widths: code -> how far the pen moves, in thousandths of the font size.
-        other_width: the same for all other codes.
+        widths: glyph -> how far the pen moves, in thousandths of the font size; the glyph is the
+            code where every code is one byte.
+        spans: the same for glyphs from one to another, by the first.
+        other_width: the same for all other glyphs.
     """
 
     name: str
@@ -50,21 +63,28 @@ class TemplateFont:
     codes: CodeMap | None = None
     is_readable: bool = True
     is_measured: bool = True
-    texts: dict[int, str] = field(default_factory=dict)
+    texts: Mapping[int, str] = field(default_factory=dict)
     widths: dict[int, float] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
     other_width: float = 0.0
 
     def decode(self, raw: bytes) -> Iterator[tuple[bytes, str, float]]:
         """Yield the code, the text and the width of each glyph that the string `raw` shows."""
-        if self.codes is None:
-            for value in raw:
-                width = self.widths.get(value, self.other_width)
-                yield bytes((value,)), self.texts.get(value, UNREADABLE), width
-            return
-        for code in self.codes.split(raw):
+        codes = TWO_BYTES if self.codes is None else self.codes
+        pieces = map(bytes, zip(raw)) if self.codes is None else codes.split(raw)
+        for code in pieces:
             value = int.from_bytes(code, "big")
-            width = self.widths.get(self.codes.glyph(value), self.other_width)
-            yield code, self.texts.get(value, UNREADABLE), width
+            text = self.texts.get(value, UNREADABLE)
+            yield code, LIGATURES.get(text, text), self.width_of(codes.glyph(value))
+
+    def width_of(self, glyph: int) -> float:
+        """Return how far `glyph` moves the pen, in thousandths of the font size."""
+        if glyph in self.widths:
+            return self.widths[glyph]
+        at = bisect_right(self.spans, glyph, key=attrgetter("first")) - 1
+        if at >= 0 and glyph <= self.spans[at].last:
+            return self.spans[at].width
+        return self.other_width
 
 
 def read_font(source: Dictionary) -> TemplateFont:
@@ -77,8 +97,6 @@ def read_font(source: Dictionary) -> TemplateFont:
         _read_composite(font, source)
     else:
         _read_simple(font, source)
-    for code, text in font.texts.items():
-        font.texts[code] = LIGATURES.get(text, text)
     return font
 
 
@@ -148,15 +166,14 @@ def _read_composite_widths(font: TemplateFont, rows: list[object]) -> None:
             at += 2
             continue
         if at + 2 < len(rows) and first >= 0:
-            same = real(rows[at + 2])
-            for code in range(first, min(int(real(second, -1)), MAX_CODE) + 1):
-                font.widths[code] = same
+            font.spans.append(Span(first, int(real(second, -1)), real(rows[at + 2])))
         at += 3
+    font.spans.sort()
 
 
 def _read_simple(font: TemplateFont, source: Dictionary) -> None:
-    for code, text in _simple_texts(source).items():
-        font.texts.setdefault(code, text)
+    mapped = {code: text for code, text in font.texts.items() if code <= MAX_BYTE}
+    font.texts = _simple_texts(source) | mapped
     font.flags = _flags(source)
     scale = 1.0
     matrix = source.get("/FontMatrix")
