@@ -1,5 +1,7 @@
 """Names in the world's scripts: drawn by a font that has them, and read back as they were given."""
 
+import subprocess
+import sys
 import unicodedata
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +18,7 @@ from fileservice.pdf.errors import MissingGlyph
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, open_fonts
 from fileservice.pdf.setting import cjk_form, scripts_of, set_runs
-from tests.conftest import need_file
+from tests.conftest import CHECKOUT, need_file
 from tests.pdfs import checked, page_of, text_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
@@ -213,3 +215,32 @@ def test_all_letters_of_mixed_scripts_are_read_back(name: str) -> None:
 
     read = without_controls(text_of(certificate))
     assert sorted("".join(read.split())) == wanted
+
+
+def test_same_names_make_same_bytes_in_every_process(tmp_path: Path) -> None:
+    program = (
+        "import sys, datetime, hashlib; from pathlib import Path;"
+        "from fileservice.pdf.compiling import compile_template;"
+        "from fileservice.pdf.fonts import open_fonts;"
+        "fonts = open_fonts([Path(folder) for folder in sys.argv[2:]]);"
+        "template = compile_template(Path(sys.argv[1]).read_bytes(), fonts);"
+        "now = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC);"
+        "values = {'name': 'Ada 张伟 שלום नमस्ते ქა 김'};"
+        "print(fonts.fingerprint, hashlib.sha256(template.plan.to_bytes()).hexdigest(),"
+        " hashlib.sha256(template.fill(values, issued_at=now)).hexdigest())"
+    )
+    page = tmp_path / "template.pdf"
+    page.write_bytes(page_of(b"BT /F1 14 Tf 60 700 Td (%name%) Tj ET"))
+
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program, str(page), str(need_file(NOTO)), str(need_file(CJK))],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(CHECKOUT), "LC_ALL": locale},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed, locale in (("0", "C.UTF-8"), ("1", "tr_TR.UTF-8"), ("2", "C"))
+    }
+
+    assert len(answers) == 1
