@@ -37,9 +37,13 @@ VALID = "Signature is Valid."
 WHOLE = "Total document signed"
 
 
-@cache
 def key_of(rsa_bits: int | None = None, name: str = "Office of the Tests") -> SigningKey:
     """Return a key that lives as long as the tests."""
+    return _key(rsa_bits, name)
+
+
+@cache
+def _key(rsa_bits: int | None, name: str) -> SigningKey:
     with tempfile.TemporaryDirectory() as folder:
         return make_signing_key(Path(folder), name, rsa_bits=rsa_bits, days=3650, now=NOW)
 

@@ -9,12 +9,15 @@ import sys
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
 from asn1crypto import cms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from fileservice.errors import BadValue
@@ -146,6 +149,41 @@ def test_another_time_or_reason_makes_another_signature() -> None:
     assert len({signed(), later, because}) == 3
     assert pyhanko_accepts(because, key_of())
     assert VALID in pdfsig(checked(because))
+
+
+def test_it_certifies_and_shows_nothing_on_the_page() -> None:
+    with pikepdf.open(io.BytesIO(signed())) as pdf:
+        form, perms = pdf.Root.AcroForm, pdf.Root.Perms
+        [field] = form.Fields.as_list()
+        [reference] = field.V.Reference.as_list()
+
+        assert int(form.SigFlags) == 3
+        assert perms.DocMDP.objgen == field.V.objgen
+        assert str(reference.TransformMethod) == "/DocMDP"
+        assert int(reference.TransformParams.P) == 1
+        assert list(map(int, field.Rect.as_list())) == [0, 0, 0, 0]
+        # Printed, and not to be moved: what PDF/A asks of an annotation.
+        assert int(field.F) == 4 | 128
+        assert "/AP" not in field
+
+
+def test_a_comment_that_is_added_later_breaks_the_certification() -> None:
+    assert pyhanko_status(signed(), key_of()).bottom_line
+    # pyHanko's own objects are not typed.
+    later: Any = IncrementalPdfFileWriter(io.BytesIO(signed()))
+    make: Any = generic
+    name, numbers = make.pdf_name, make.ArrayObject(map(make.NumberObject, range(4)))
+    comment = {"/Type": name("/Annot"), "/Subtype": name("/Text"), "/Rect": numbers}
+    page = later.find_page_for_modification(0)[0]
+    later.register_annotation(page, later.add_object(make.DictionaryObject(comment)))
+    changed = io.BytesIO()
+    later.write(changed)
+
+    status = pyhanko_status(changed.getvalue(), key_of())
+
+    assert status.intact
+    assert not status.docmdp_ok
+    assert not status.bottom_line
 
 
 def test_what_was_filled_stays_as_it_was() -> None:

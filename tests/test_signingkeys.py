@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
@@ -133,6 +134,17 @@ def test_a_key_with_a_chain_signs(tmp_path: Path, form: PrivateFormat) -> None:
     assert VALID in pdfsig(checked(certificate))
     assert certificate.count(issuer.public_bytes(Encoding.DER).hex().encode()) == 1
     assert pyhanko_accepts(certificate, SigningKey(P256, (issuer,)))
+
+
+def test_the_certificates_of_a_message_are_in_the_order_of_der() -> None:
+    names = ["Root", "B", "Office of the Tests"]
+    chain = tuple(certificate_of(P256, name, "Root") for name in names)
+
+    for order in (chain, (chain[0], *reversed(chain[1:]))):
+        message = Signer(SigningKey(P256, order)).sign(bytes(32)).encoded()
+        held = cms.ContentInfo.load(message)["content"]["certificates"]
+        dumped = [each.chosen.dump() for each in held]
+        assert dumped == sorted(dumped)
 
 
 @pytest.mark.parametrize(

@@ -157,9 +157,10 @@ def openssl_authority(folder: Path, key: str, digest: str, reference: str) -> An
     config = folder / "ts.cnf"
     config.write_text(OPENSSL_TS.format(folder=folder, digest=digest, reference=reference))
     (folder / "serial").write_text("01\n")
-    made: list[str | Path] = [
+    files = ("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"))
+    made = [
         *(program, "req", "-x509", "-nodes", "-subj", "/CN=Clock", "-days", "3650"),
-        *("-newkey", *key.split(), "-keyout", folder / "key.pem", "-out", folder / "cert.pem"),
+        *("-newkey", *key.split(), *files),
         *("-addext", "extendedKeyUsage=critical,timeStamping"),
     ]
     subprocess.run(made, check=True, capture_output=True)
