@@ -33,14 +33,19 @@ class Finding:
 
 
 class Examination:
-    """A file that is looked through as it comes; none of it is kept."""
+    """
+    A file that is looked through as it comes; none of it is kept.
+
+    Attributes:
+        size: bytes so far.
+        identities: what may be its /ID, each once, in the order of the file.
+    """
 
     def __init__(self) -> None:
         self.size = 0
         self._sha256 = hashlib.sha256()
         self._end = b""
-        # In the order of the file, each once: a file may repeat one without end.
-        self._identities: dict[str, None] = {}
+        self.identities: dict[str, None] = {}
 
     def feed(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes of the file."""
@@ -49,11 +54,11 @@ class Examination:
         searched = self._end + chunk
         for match in IDENTITY.finditer(searched):
             identity = match[1].decode().lower()
-            self._identities.pop(identity, None)
-            self._identities[identity] = None
-            if len(self._identities) > MAX_IDENTITIES:
+            self.identities.pop(identity, None)
+            self.identities[identity] = None
+            if len(self.identities) > MAX_IDENTITIES:
                 # The last are the likeliest: the trailer stands at the end.
-                del self._identities[next(iter(self._identities))]
+                del self.identities[next(iter(self.identities))]
         self._end = searched[-LONGEST_IDENTITY:]
 
     def find(self, registry: Registry) -> Finding:
@@ -61,7 +66,7 @@ class Examination:
         issued = registry.find_by_sha256(self._sha256.hexdigest())
         if issued is not None:
             return Finding("genuine", issued)
-        for identity in reversed(self._identities):
+        for identity in reversed(self.identities):
             issued = registry.find_by_identity(identity)
             if issued is not None:
                 return Finding("altered", issued)

@@ -19,12 +19,12 @@ from tests.test_issuing import JSON, TYPED, issue, order
 pytestmark = pytest.mark.long
 
 
-def put_template(server: Server, name: str) -> None:
-    """Give the service a template of which it has no block."""
+def put_template(server: Server, name: str, *, width: int) -> None:
+    """Give the service a template; those of one width share their block."""
     folder = server.root / "pdf_templates"
     folder.mkdir(exist_ok=True)
-    text = b"BT /F1 14 Tf 60 700 Td (%b for %%name%% on %%timestamp%%) Tj ET" % name.encode()
-    (folder / f"{name}.pdf").write_bytes(page_of(text))
+    text = b"BT /F1 14 Tf 60 700 Td (For %name% on %timestamp%) Tj ET"
+    (folder / f"{name}.pdf").write_bytes(page_of(text, box=b"0 0 %d 842" % width))
 
 
 def rows(server: Server) -> dict[str, str]:
@@ -60,8 +60,8 @@ def rows(server: Server) -> dict[str, str]:
 )
 def test_a_kill_at_any_step_loses_no_certificate_that_was_told(migrated: Path, fault: str) -> None:
     with serving(migrated, ACCESS="open") as running:
-        put_template(running, "first")
-        put_template(running, "second")
+        put_template(running, "first", width=500)
+        put_template(running, "second", width=600)
         told = [issue(running, template="first", values={"name": "Ada"})]
         with injecting(running, fault), suppress(OSError, http.client.HTTPException):
             told.append(issue(running, template="second", values={"name": "Ada"}))
@@ -87,7 +87,7 @@ def test_a_kill_at_any_step_loses_no_certificate_that_was_told(migrated: Path, f
 )
 def test_an_error_of_the_disk_issues_nothing(migrated: Path, fault: str, status: int) -> None:
     with serving(migrated, ACCESS="open") as running:
-        put_template(running, "second")
+        put_template(running, "second", width=600)
         with injecting(running, fault):
             failed = running.ask("POST", "/certificates/", ordered(), JSON | TYPED)
         none = rows(running)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fileservice.verifying import MAX_IDENTITIES
+from fileservice.verifying import MAX_IDENTITIES, Examination
 from tests.client import FORM_TYPE, field_part, file_part, form_body
 from tests.conftest import Server, need_program
 from tests.pdfs import shipped_template
@@ -131,6 +131,21 @@ def test_a_change_of_any_byte_is_told(server: Server) -> None:
 
             assert examined["file"] == "altered", place
             assert examined["certificate"]["number"] == told["number"]
+
+
+@pytest.mark.parametrize("text", ["/ID[<%s><%s>]", "/ID [ < %s > <%s\n> ]", "<%s>%s"])
+def test_an_identity_is_found_wherever_the_bytes_are_parted(text: str) -> None:
+    content = (text % ("0123456789abcdef" * 2, "FEDCBA9876543210" * 2)).encode()
+    whole = Examination()
+    whole.feed(content)
+
+    for place in range(len(content)):
+        parted = Examination()
+        parted.feed(content[:place])
+        parted.feed(memoryview(content)[place:])
+
+        assert list(parted.identities) == list(whole.identities)
+    assert "0123456789abcdef" * 2 in whole.identities
 
 
 @pytest.mark.parametrize("cut", [1, 7, 1000])
