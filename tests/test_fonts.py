@@ -5,6 +5,7 @@ import shutil
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import pikepdf
 import pytest
@@ -18,7 +19,7 @@ from fileservice.pdf.fontfiles import font_files
 from fileservice.pdf.fonts import open_fonts, shipped_fonts
 from fileservice.pdf.outlines import charstring, font_program
 from fileservice.pdf.sandbox import compile_apart
-from tests.conftest import need_file
+from tests.conftest import need_file, serving
 from tests.pdfs import HELVETICA, checked, page_of, text_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
@@ -209,3 +210,16 @@ def test_a_certificate_holds_the_glyphs_it_draws_and_no_more(tmp_path: Path) -> 
             if isinstance(each, pikepdf.Stream) and each.get("/Subtype") == "/CIDFontType0C"
         ]
     assert min(map(len, programs)) < 1000
+
+
+def test_the_service_draws_with_the_fonts_that_are_configured(migrated: Path) -> None:
+    folders = f"{need_file(NOTO)} {need_file(CJK)}"
+    path = f"/certificate?name={quote('محمد')}&course={quote('书法')}"
+
+    with serving(migrated, ACCESS="open", FONT_DIRS=folders) as server:
+        answer = server.ask("GET", path)
+
+    assert answer.status == 200
+    text = text_of(checked(answer.body))
+    assert "محمد" in text
+    assert "书法" in text

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ LEVELS = {
 IGNORABLE = re.compile(
     "[\u00ad\u034f\u180b-\u180f\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
 )
+CACHED_OUTLINES = 1 << 14  # of a face; 0.3 KB each
 
 
 # A glyph's number in its face, and the text it stands for: two texts may share a glyph. A plain
@@ -98,7 +99,7 @@ class Face:
         self.style = style
         self.coverage = coverage
         self._opened = opened
-        self._charstrings: dict[int, bytes] = {}
+        self.charstring = lru_cache(maxsize=CACHED_OUTLINES)(self._charstring)
 
     @cached_property
     def face(self) -> hb.Face:
@@ -185,11 +186,9 @@ class Face:
         x, y = position.x_offset * self.scale, position.y_offset * self.scale
         return SetGlyph((glyph, text), advance, kern, x, y)
 
-    def charstring(self, glyph: int) -> bytes:
+    def _charstring(self, glyph: int) -> bytes:
         """Return the glyph's outline as a Type 2 charstring."""
-        if glyph not in self._charstrings:
-            self._charstrings[glyph] = charstring(self.font, glyph, self.scale)
-        return self._charstrings[glyph]
+        return charstring(self.font, glyph, self.scale)
 
     @cached_property
     def box(self) -> tuple[int, ...]:
