@@ -561,8 +561,17 @@ def with_signature() -> bytes:
             NoPlaceholders,
             "no visible text field",
         ),
-        (composite(b""), NoUnicode, "export it again"),
-        (composite(encoding=b"/UniGB-UCS2-H"), UnknownCmap, "another font"),
+        (composite(b""), NoUnicode, "(ABCDEF+Any-Serif); export it again"),
+        (
+            page_of(b"BT /F1 9 Tf (%time) Tj 0 -12 Td (stamp%) Tj ET"),
+            NoPlaceholders,
+            "misses: %time",
+        ),
+        (
+            composite(encoding=b"/UniGB-UCS2-H"),
+            UnknownCmap,
+            "Page 1: A placeholder is written downwards, or",
+        ),
         (
             composite(TO_UNICODE.replace(b"<0001><0025>", b"<0001><00780025>")),
             SplitLigature,
@@ -601,6 +610,29 @@ def test_an_encrypted_template_is_refused(password: str, revision: Literal[4, 6]
 
     with pytest.raises(Encrypted, match="--decrypt"):
         compiled(resaved(page_of(TJ), encryption=encryption))
+
+
+def test_a_glyph_that_moves_nothing_is_passed_over() -> None:
+    widths = b"/FirstChar 32/LastChar 126/Widths[%b]" % (b" 500" * 95)
+    template = page_of(
+        b"BT /F1 12 Tf 60 700 Td (%timestamp%) Tj (\\200) Tj (!) Tj ET",
+        font=HELVETICA.removesuffix(b">>") + widths + b">>",
+    )
+
+    assert text_of(filled(template)).strip().endswith("!")
+
+
+def test_what_no_line_of_ours_can_read_is_damage() -> None:
+    action = b"/AA<</\xb7\xc2<</S/JavaScript/JS 7>>>>"
+
+    with pytest.raises(Damaged, match="broken inside"):
+        compiled(page_of(TJ, page=action))
+
+
+def test_a_language_in_no_encoding_is_none() -> None:
+    template = page_of(TJ, catalog=b"/Lang<EFBBBFFF>")
+
+    assert compiled(template).plan.language == ""
 
 
 def test_a_broken_page_program_is_refused() -> None:

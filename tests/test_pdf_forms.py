@@ -224,7 +224,7 @@ def test_a_page_without_a_program_has_fields_too() -> None:
         b"/T(name)/Rect[1 2 3 4]/F 32",
         b"/Rect[1 2 3 4]",
         b"/T 7/Rect[1 2 3 4]",
-        b"/T<FEFFD8>/Rect[1 2 3 4]",
+        b"/T<EFBBBFFF>/Rect[1 2 3 4]",
     ],
 )
 def test_what_is_seen_nowhere_or_has_no_name_is_no_field(field: bytes) -> None:

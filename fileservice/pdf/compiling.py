@@ -24,6 +24,7 @@ from fileservice.pdf.fields import PLACEHOLDER, near_misses
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.flattening import compile_with_fields
 from fileservice.pdf.fonts import Face, FontSet
+from fileservice.pdf.forms import text_of
 from fileservice.pdf.freezing import freeze
 from fileservice.pdf.pages import Draft
 from fileservice.pdf.plans import Fonts, Plan, Program
@@ -87,8 +88,11 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
     language = _language(pdf)
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set)
     form = _form(pdf)
-    for page in pdf.pages:
-        compile_with_fields(draft, page, form)
+    for number, page in enumerate(pdf.pages, 1):
+        try:
+            compile_with_fields(draft, page, form)
+        except TemplateError as error:
+            raise type(error)(f"Page {number}: {error.detail}") from error
     if not draft.slots:
         raise _nothing_found(draft)
     if len(draft.slots) > MAX_SLOTS:
@@ -148,12 +152,11 @@ def _form(pdf: Pdf) -> Dictionary:
 
 
 def _title(pdf: Pdf) -> str:
-    title = pdf.docinfo.get("/Title") if "/Info" in pdf.trailer else None
-    return str(title) if isinstance(title, pikepdf.String) else ""
+    return text_of(pdf.docinfo.get("/Title")) if "/Info" in pdf.trailer else ""
 
 
 def _language(pdf: Pdf) -> str:
-    language = str(pdf.Root.get("/Lang", ""))
+    language = text_of(pdf.Root.get("/Lang"))
     return language if LANGUAGE.fullmatch(language) else ""
 
 
@@ -168,7 +171,7 @@ def _nothing_found(draft: Draft) -> TemplateError:
     text = " ".join(line.text for line in draft.lines)
     if text.strip() and text.count(UNREADABLE) > len(text) / 2:
         return NoUnicode(
-            "The template's fonts do not say which characters they draw;"
+            f"The template's fonts do not say which characters they draw ({_unread(draft)});"
             " export it again so that its text can be selected and copied."
         )
     hints = []
@@ -183,6 +186,17 @@ def _nothing_found(draft: Draft) -> TemplateError:
     elif not hints:
         hints.append(f"It begins: {' '.join(text.split())[:60]!r}.")
     return NoPlaceholders(f"No %placeholder% was found in the template's text. {' '.join(hints)}")
+
+
+def _unread(draft: Draft) -> str:
+    """Return the names of the first fonts whose text cannot be read."""
+    names = {
+        placed.show.state.font.name or "a font without a name": None
+        for line in draft.lines
+        for placed in line.glyphs
+        if placed.glyph.text == UNREADABLE and placed.show.state.font
+    }
+    return ", ".join(list(names)[:3])
 
 
 def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
