@@ -244,3 +244,16 @@ def test_same_names_make_same_bytes_in_every_process(tmp_path: Path) -> None:
     }
 
     assert len(answers) == 1
+
+
+def test_a_mark_that_the_face_of_its_letter_lacks_is_named() -> None:
+    with pytest.raises(MissingGlyph, match=r"U\+0301 COMBINING ACUTE ACCENT"):
+        template().fill({"name": "\u0905\u0301"}, issued_at=NOW)
+
+
+@pytest.mark.parametrize("name", ["A\u0300\u0301\u0302", "X\u0302y", "x\u0338", "Q\u0323\u0307"])
+def test_letters_with_marks_of_their_own_are_read_back(name: str) -> None:
+    certificate = checked(template().fill({"name": name}, issued_at=NOW))
+
+    # pdftotext takes the room that a wide mark needs for a space.
+    assert "".join(text_of(certificate).split()) == unicodedata.normalize("NFC", name)

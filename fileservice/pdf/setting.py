@@ -13,11 +13,11 @@ from fileservice.pdf.bidi import bidi_levels, visual_runs
 from fileservice.pdf.faces import Face, Script, SetGlyph, missing_glyph
 from fileservice.pdf.fonts import FontSet
 
-# Scripts whose letters join, run leftwards or change places: Hebrew to Myanmar, those of the
-# Philippines to Balinese and their kin, the forms of Hebrew and Arabic letters.
+# Marks, and scripts whose letters join, run leftwards or change places: Hebrew to Myanmar, those
+# of the Philippines to Balinese and their kin, the forms of Hebrew and Arabic letters.
 SHAPED = re.compile(
-    "[\u0590-\u109f\u1700-\u1c7f\u1cd0-\u1cff\ua800-\uabff\ufb1d-\ufdff\ufe70-\ufefc"
-    "\U00010800-\U00011fff\U0001e800-\U0001efff]"
+    "[\u0300-\u036f\u0590-\u109f\u1700-\u1c7f\u1cd0-\u1cff\u1dc0-\u1dff\u20d0-\u20ff\ua800-\uabff"
+    "\ufb1d-\ufdff\ufe20-\ufe2f\ufe70-\ufefc\U00010800-\U00011fff\U0001e800-\U0001efff]"
 )
 LEFTWARD = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
@@ -147,10 +147,11 @@ def _stays(face: Face, cluster: str) -> bool:
 
 
 def _uncovered(fonts: FontSet, cluster: str, face: Face, form: str) -> str:
-    """Return the character of `cluster` to blame: one that no face has, or its first."""
-    return next(
-        (each for each in cluster if fonts.fallback(each, face.style, form) is None), cluster[0]
-    )
+    """Return the character of `cluster` to blame: what the face for its first one lacks."""
+    found = fonts.fallback(cluster[0], face.style, form)
+    if found is None:
+        return cluster[0]
+    return next(each for each in cluster if not found.covers(each))
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
