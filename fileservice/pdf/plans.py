@@ -15,7 +15,7 @@ from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.slots import Literal, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
