@@ -8,6 +8,7 @@ import pikepdf
 from pikepdf import Dictionary, Name, Object, Pdf
 from pikepdf.sanitize import Sanitizer
 
+from fileservice.pdf.answers import MAX_FILE_BYTES
 from fileservice.pdf.errors import (
     Damaged,
     Encrypted,
@@ -32,7 +33,6 @@ from fileservice.pdf.slots import Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
 from fileservice.pdf.templatefonts import UNREADABLE
 
-MAX_FILE_BYTES = 20 << 20
 MAX_PAGES = 20
 MAX_OBJECTS = 20_000
 MAX_SLOTS = 200
