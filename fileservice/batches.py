@@ -62,7 +62,7 @@ def fill_batch(
         initializer=_templates.append,
         initargs=(template,),
     ) as pool:
-        for chunk in batched(entries, CHUNK, strict=False):
+        for chunk in batched(entries, CHUNK):
             waiting.append(pool.submit(_fill_chunk, chunk, issued_at))
             if len(waiting) > processes * CHUNKS_AHEAD:
                 yield from waiting.popleft().result()
