@@ -12,9 +12,10 @@ import pytest
 import uharfbuzz as hb
 
 from fileservice.compilation import Compiler
+from fileservice.pdf import fontfiles
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.errors import MissingGlyph, TemplateError
-from fileservice.pdf.faces import ITALIC_FLAG, Style
+from fileservice.pdf.faces import ITALIC_FLAG, Script, Style
 from fileservice.pdf.fontfiles import font_files
 from fileservice.pdf.fonts import open_fonts, shipped_fonts
 from fileservice.pdf.outlines import charstring, font_program
@@ -72,6 +73,49 @@ def test_a_font_that_may_not_be_embedded_is_left_out(
     file.write_bytes(with_permits(file.read_bytes(), permits))
 
     assert len(font_files([tmp_path])) == count
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"OS/2", b"OS/X"),
+        (b"glyf", b"glyX"),
+        ("NotoSansHebrew-Bold".encode("utf-16-be"), "NotoSansHebrew(Bold".encode("utf-16-be")),
+    ],
+)
+def test_a_font_that_does_not_say_what_is_needed_is_left_out(
+    tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    file = folder_of(tmp_path, "NotoSansHebrew-Bold.ttf") / "NotoSansHebrew-Bold.ttf"
+    content = file.read_bytes()
+    file.write_bytes(content.replace(before, after))
+
+    assert before in content
+    assert font_files([tmp_path]) == []
+
+
+def test_a_font_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.ttf").symlink_to("/proc/self/mem")  # which cannot be mapped
+    folder_of(tmp_path, "NotoSansHebrew-Bold.ttf")
+
+    assert [file.name for file in font_files([tmp_path])] == ["NotoSansHebrew-Bold"]
+
+
+def test_of_too_many_faces_the_first_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fontfiles, "MAX_FACES", 2)
+
+    assert len(font_files([folder_of(tmp_path, "NotoSansCJK-Regular.ttc")])) == 2
+
+
+def test_a_face_draws_no_box_for_what_it_lacks() -> None:
+    face = shipped_fonts().faces["NotoSans-Regular"]
+
+    with pytest.raises(MissingGlyph, match="U\\+05D0"):
+        face.set_text("a\u05d0")
+    with pytest.raises(MissingGlyph, match="U\\+05D0"):
+        face.shape("\u05d0", 0, 1, Script())
 
 
 def test_the_fingerprint_tells_sets_of_fonts_apart(tmp_path: Path) -> None:

@@ -155,15 +155,14 @@ def _uncovered(fonts: FontSet, cluster: str, face: Face, form: str) -> str:
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of `text` that one face has to draw: letters with their marks."""
+    """Yield the stretches of a text, not empty, that one face has to draw: letters, their marks."""
     start = 0
     for at in range(1, len(text)):
         is_tied = unicodedata.category(text[at]) in MARKS or text[at] in JOINERS
         if not is_tied and text[at - 1] != JOINERS[1]:
             yield start, at
             start = at
-    if text:
-        yield start, len(text)
+    yield start, len(text)
 
 
 def _with_spaces(text: str, faces: list[Face]) -> list[Face]:
