@@ -65,13 +65,13 @@ def may_reach(address: Address, reach: Reach, allowed: Sequence[Network]) -> boo
     address = _unwrapped(address)
     if address in METADATA:
         return ip_network(address) in allowed
-    if _within(address, allowed):
+    if is_within(address, allowed):
         return True
-    if _within(address, PRIVATE):
+    if is_within(address, PRIVATE):
         return reach == "private"
     if isinstance(address, IPv4Address):
-        return not _within(address, RESERVED_4)
-    return address in GIVEN_OUT_6 and not _within(address, RESERVED_6)
+        return not is_within(address, RESERVED_4)
+    return address in GIVEN_OUT_6 and not is_within(address, RESERVED_6)
 
 
 def _unwrapped(address: Address) -> Address:
@@ -84,5 +84,6 @@ def _unwrapped(address: Address) -> Address:
     return address
 
 
-def _within(address: Address, networks: Sequence[Network]) -> bool:
+def is_within(address: Address, networks: Sequence[Network]) -> bool:
+    """Tell whether one of `networks` has `address`."""
     return any(address in network for network in networks)

@@ -1,15 +1,14 @@
 """The blocks that certificates begin with: one for all of a template, kept for ever."""
 
 import os
-import time
 from collections.abc import Buffer
-from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fileservice.storage.disk import WholeFile, sync_folder
+from fileservice.storage.disk import WholeFile, sync_folder, unchanged
 
 PRIVATE_FOLDER = 0o700
-DRAFT_SECONDS = 86_400.0
+DRAFT_AGE = timedelta(days=1)
 
 
 class Blocks:
@@ -30,10 +29,9 @@ class Blocks:
         """Make the folder, and remove what killed processes left in it."""
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         sync_folder(str(self.folder.parent))
-        for draft in self.folder.glob(".*"):
-            with suppress(FileNotFoundError):
-                if draft.stat().st_mtime < time.time() - DRAFT_SECONDS:
-                    draft.unlink()
+        for file in unchanged(self.folder, datetime.now(UTC) - DRAFT_AGE):
+            if file.name.startswith("."):
+                file.unlink(missing_ok=True)
 
     def keep(self, digest: str, block: Buffer, *, draft: str) -> None:
         """

@@ -4,11 +4,10 @@ import asyncio
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fileservice.compilation import Compiler, write_whole
@@ -18,6 +17,7 @@ from fileservice.fetch.errands import Errand
 from fileservice.fetch.fetching import Fetched, Fetcher, Validators, Wanted
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.remoteurls import RemoteUrl
+from fileservice.storage.disk import unchanged
 
 log = logging.getLogger("fileservice.templates")
 
@@ -27,7 +27,7 @@ FETCH_SECONDS = 8.0
 FIRST_SECONDS = 10.0
 FRESHNESS = Freshness(fresh=60.0, old=600.0)
 MAX_URLS = 32
-DRAFT_SECONDS = 86_400.0
+DRAFT_AGE = timedelta(days=1)
 PDF = Wanted(
     accept="application/pdf",
     media_types=frozenset({"application/pdf"}),
@@ -115,9 +115,8 @@ class RemoteTemplates:
         """Remove day-old copies that belong to no name any more, and drafts of dead workers."""
         ours = {self._file(url) for url in self.urls.values()}
         with suppress(FileNotFoundError):
-            for file in set(self.folder.iterdir()) - ours:
-                if file.stat().st_mtime < time.time() - DRAFT_SECONDS:
-                    file.unlink()
+            for file in set(unchanged(self.folder, datetime.now(UTC) - DRAFT_AGE)) - ours:
+                file.unlink()
 
     def _file(self, url: RemoteUrl) -> Path:
         return self.folder / hashlib.sha256(str(url).encode()).hexdigest()

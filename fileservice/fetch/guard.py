@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from fileservice.addresses import Network, Reach, may_reach
+from fileservice.addresses import Network, Reach, is_within, may_reach
 
 # Lookups wait for a network: not in the default executor, where they would stand in others' way.
 DNS_THREADS = 4
@@ -67,7 +67,7 @@ class Guard:
         if not may_reach(address, reach, self.allowed):
             raise AddressRefused(f"{address} is not to be reached")
         # A public address can be our own, where services listen that trust this machine.
-        if reach == "public" and _is_own(host) and not self._is_allowed(host):
+        if reach == "public" and _is_own(host) and not is_within(address, self.allowed):
             raise AddressRefused(f"{address} is this machine")
 
     def open_socket(self, info: AddrInfo) -> socket.socket:
@@ -81,10 +81,6 @@ class Guard:
         self.check(where[0])
         self.connections += 1
         return socket.socket(family, kind, protocol)
-
-    def _is_allowed(self, host: str) -> bool:
-        address = ip_address(host)
-        return any(address in network for network in self.allowed)
 
 
 def _is_own(host: str) -> bool:

@@ -57,18 +57,10 @@ async def download(request: ASGIRequest, id: str, name: str = "") -> HttpRespons
     file = resources.ledger.find(id)
     if file is None:
         raise absent()
-    asked = asked_by(request)
-    decision = decide(asked, Version(etag_of(file), file.created_at), file.size)
-    headers = headers_of(request, file)
-    if decision.status == HTTPStatus.NOT_MODIFIED:
-        return not_modified(headers)
-    if decision.status == HTTPStatus.PARTIAL_CONTENT:
-        reply = partial(asked, file, decision.spans, headers)
-    else:
-        reply = Reply(decision.status, headers, decision.spans)
-    headers["Content-Length"] = str(size_of(reply.pieces))
-    if asked.method == "HEAD":
-        return HttpResponse(headers=headers)
+    inline = request.GET.get("inline") == "1" and may_show(file.media_type, file.name)
+    reply = reply_to(asked_by(request), file, headers_of(request, file, inline=inline))
+    if isinstance(reply, HttpResponse):
+        return reply
     try:
         return await respond(request, resources.storage, file, reply)
     except FileNotFoundError:
@@ -98,14 +90,30 @@ def asked_by(request: ASGIRequest) -> Asked:
     )
 
 
+def reply_to(asked: Asked, file: StoredFile, headers: dict[str, str]) -> Reply | HttpResponse:
+    """
+    Return what is to be sent of `file`, or the answer itself where that is nothing.
+
+    `headers` are the fields of a 200.
+    """
+    decision = decide(asked, Version(etag_of(file), file.created_at), file.size)
+    if decision.status == HTTPStatus.NOT_MODIFIED:
+        return not_modified(headers)
+    if decision.status == HTTPStatus.PARTIAL_CONTENT:
+        reply = partial(asked, file, decision.spans, headers)
+    else:
+        reply = Reply(decision.status, headers, decision.spans)
+    headers["Content-Length"] = str(size_of(reply.pieces))
+    return HttpResponse(headers=headers) if asked.method == "HEAD" else reply
+
+
 def etag_of(file: StoredFile) -> str:
     """Return the entity tag: strong, since equal bytes have the same and no others have it."""
     return f'"{file.sha256}"'
 
 
-def headers_of(request: ASGIRequest, file: StoredFile) -> dict[str, str]:
+def headers_of(request: ASGIRequest, file: StoredFile, *, inline: bool) -> dict[str, str]:
     """Return the fields of a 200; what makes content harmless, every answer gets by middleware."""
-    inline = request.GET.get("inline") == "1" and may_show(file.media_type, file.name)
     headers = dict(fields_of(file, inline=inline))
     if weigh_sha256(request.META.get("HTTP_WANT_REPR_DIGEST", "")) == 0:
         del headers["Repr-Digest"]

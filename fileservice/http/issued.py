@@ -2,26 +2,15 @@
 
 import hashlib
 from datetime import UTC
-from http import HTTPStatus
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from fileservice.conditions import Version
 from fileservice.digests import format_sha256, weigh_sha256
-from fileservice.downloads import decide
 from fileservice.errors import Revoked
 from fileservice.http.answers import methods
-from fileservice.http.content import size_of
-from fileservice.http.downloading import (
-    Reply,
-    asked_by,
-    etag_of,
-    fields_of,
-    not_modified,
-    partial,
-)
+from fileservice.http.downloading import Reply, asked_by, headers_of, reply_to
 from fileservice.http.issuing import absent, shown
 from fileservice.http.lifespan import resources_of
 from fileservice.ledger import StoredFile
@@ -45,18 +34,13 @@ async def certificate(request: ASGIRequest, id: str, name: str = "") -> HttpResp
         raise absent()
     refuse_revoked(issued)
     file = as_file(issued)
-    asked = asked_by(request)
-    decision = decide(asked, Version(etag_of(file), file.created_at), file.size)
-    headers = headers_of(request, file)
-    if decision.status == HTTPStatus.NOT_MODIFIED:
-        return not_modified(headers)
-    if decision.status == HTTPStatus.PARTIAL_CONTENT:
-        reply = partial(asked, file, decision.spans, headers)
-    else:
-        reply = Reply(decision.status, headers, decision.spans)
-    if asked.method == "HEAD":
-        headers["Content-Length"] = str(size_of(reply.pieces))
-        return HttpResponse(headers=headers)
+    inline = request.GET.get("inline") == "1"
+    headers = headers_of(request, file, inline=inline)
+    if inline:
+        headers["Content-Security-Policy"] = INLINE_POLICY
+    reply = reply_to(asked_by(request), file, headers)
+    if isinstance(reply, HttpResponse):
+        return reply
     return respond(request, await resources.issuing.content(issued), reply)
 
 
@@ -90,17 +74,6 @@ def as_file(issued: Issued) -> StoredFile:
         created_at=issued.issued_at,
         sender=issued.sender,
     )
-
-
-def headers_of(request: ASGIRequest, file: StoredFile) -> dict[str, str]:
-    """Return the fields of a 200."""
-    inline = request.GET.get("inline") == "1"
-    headers = dict(fields_of(file, inline=inline))
-    if inline:
-        headers["Content-Security-Policy"] = INLINE_POLICY
-    if weigh_sha256(request.META.get("HTTP_WANT_REPR_DIGEST", "")) == 0:
-        del headers["Repr-Digest"]
-    return headers
 
 
 def respond(request: ASGIRequest, content: bytes, reply: Reply) -> HttpResponse:

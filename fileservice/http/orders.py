@@ -75,8 +75,7 @@ def text_of(body: bytes) -> str:
 
 async def fields_of(request: NativeRequest) -> dict[str, str]:
     """Return the fields of a multipart form, which has no files."""
-    content_types = [v for n, v in request.scope["headers"] if n == b"content-type"]
-    form = Form(limited(request), boundary_of(content_types))
+    form = Form(limited(request), boundary_of(request.content_types))
     fields: dict[str, str] = {}
     async for part in form.parts():
         if part.filename is not None or part.name in fields:

@@ -26,6 +26,11 @@ class NativeRequest(ASGIRequest):
         chunked = declared is None and "HTTP_TRANSFER_ENCODING" in self.META
         self.stream = Body(receive, declared=declared, chunked=chunked)
 
+    @property
+    def content_types(self) -> list[bytes]:
+        """Every Content-Type field as it was sent; META has them joined."""
+        return [value for name, value in self.scope["headers"] if name == b"content-type"]
+
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         """Leave Content-Type to who takes bodies: few requests have one, and parsing is slow."""
 

@@ -90,8 +90,7 @@ async def post_form(request: NativeRequest) -> HttpResponseBase:
     await admit(request)
     check_origin(request)
     refuse_encoded(request)
-    content_types = [v for n, v in request.scope["headers"] if n == b"content-type"]
-    boundary = boundary_of(content_types)
+    boundary = boundary_of(request.content_types)
     resources = resources_of(request)
     limits = limits_of(resources)
     check_room(resources.storage, limits, max(0, (request.stream.declared or 0) - FORM_OVERHEAD))

@@ -77,8 +77,7 @@ async def sent_file(request: NativeRequest) -> AsyncIterator[bytes | memoryview]
     body = request.stream.chunks(resources_of(request).pace)
     chunks: AsyncIterator[bytes | memoryview] = body
     if request.META.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
-        content_types = [v for n, v in request.scope["headers"] if n == b"content-type"]
-        chunks = first_file(Form(body, boundary_of(content_types)))
+        chunks = first_file(Form(body, boundary_of(request.content_types)))
     async for chunk in chunks:
         yield chunk
 
