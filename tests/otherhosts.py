@@ -1,6 +1,7 @@
 """Other hosts, which run on this machine: what they are asked, and what they answer."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -52,7 +53,9 @@ class OtherHost:
 
 
 @asynccontextmanager
-async def other_host(answer: Answering) -> AsyncIterator[OtherHost]:
+async def other_host(
+    answer: Answering, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[OtherHost]:
     """Run a host until the end of the block; what it still does then is cut off."""
     host = OtherHost(answer)
     application = web.Application()
@@ -60,7 +63,7 @@ async def other_host(answer: Answering) -> AsyncIterator[OtherHost]:
     # 0 would mean for ever.
     runner = web.AppRunner(application, shutdown_timeout=0.05)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     host.port = runner.addresses[0][1]
     try:

@@ -1,10 +1,8 @@
 """Other hosts over TLS: whom they are believed to be, and whose connections they are."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import pytest
-from aiohttp import web
 
 from fileservice.errors import RemoteFailed, UrlRefused
 from fileservice.fetch.errands import Errand
@@ -24,21 +22,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-@asynccontextmanager
-async def tls_host(authority: Authority, *names: str) -> AsyncIterator[OtherHost]:
-    """Run a host with TLS; it says the PDF to whoever trusts it."""
-    host = OtherHost(said(PDF, "application/pdf"))
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", host.respond)
-    runner = web.AppRunner(application, shutdown_timeout=0)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority.server_tls(*names))
-    await site.start()
-    host.port = runner.addresses[0][1]
-    try:
-        yield host
-    finally:
-        await runner.cleanup()
+def tls_host(authority: Authority, *names: str) -> AbstractAsyncContextManager[OtherHost]:
+    """Return a host with TLS to run; it says the PDF to whoever trusts it."""
+    return other_host(said(PDF, "application/pdf"), authority.server_tls(*names))
 
 
 async def test_the_operators_https_connection_is_never_used_for_a_request(

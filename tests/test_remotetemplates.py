@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import json
 import os
-import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +21,8 @@ from fileservice.errors import BadUrl, NotFound, RemoteFailed, RemoteTimeout, Ur
 from fileservice.fetch import copies
 from fileservice.fetch.copies import Freshness
 from fileservice.pdf.errors import NoPlaceholders
-from tests.conftest import Server, free_port, need_program, serving
+from tests.authority import Authority
+from tests.conftest import Server, free_port, serving
 from tests.otherhosts import LOOPBACK, OtherHost, fetching, other_host, templates_in
 from tests.pdfs import page_of, text_of
 
@@ -367,44 +366,24 @@ async def test_a_url_of_a_request_has_to_be_https_on_a_listed_host(
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a certificate for localhost, which is its own authority."""
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        [
-            *(need_program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"),
-            *("-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return folder
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
 
 
 @asynccontextmanager
-async def tls_host(shelf: Shelf, certificate: Path) -> AsyncIterator[OtherHost]:
+async def tls_host(shelf: Shelf, authority: Authority) -> AsyncIterator[OtherHost]:
     """Run a host that speaks TLS, as localhost."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate / "certificate.pem", certificate / "key.pem")
-    host = OtherHost(shelf.answer)
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", host.respond)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    host.port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", host.port, ssl_context=context).start()
     shelf.gate.set()
-    yield host
-    await runner.cleanup()
+    async with other_host(shelf.answer, authority.server_tls("localhost")) as host:
+        yield host
 
 
 async def test_a_template_of_a_listed_host_is_fetched_over_tls(
-    tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aging(monkeypatch, OLD)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "certificate.pem"))
-    async with tls_host(Shelf(), certificate) as host, fetching(*LOOPBACK) as fetcher:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    async with tls_host(Shelf(), authority) as host, fetching(*LOOPBACK) as fetcher:
         hosts = frozenset({("localhost", host.port)})
         templates = templates_in(tmp_path, fetcher, hosts=hosts)
         url = f"https://localhost:{host.port}/award.pdf?of=2026"
@@ -420,9 +399,9 @@ async def test_a_template_of_a_listed_host_is_fetched_over_tls(
 
 
 async def test_a_host_whose_certificate_is_nobodys_is_not_trusted(
-    tmp_path: Path, certificate: Path
+    tmp_path: Path, authority: Authority
 ) -> None:
-    async with tls_host(Shelf(), certificate) as host, fetching(*LOOPBACK) as fetcher:
+    async with tls_host(Shelf(), authority) as host, fetching(*LOOPBACK) as fetcher:
         hosts = frozenset({("localhost", host.port)})
         templates = templates_in(tmp_path, fetcher, hosts=hosts)
 
@@ -433,9 +412,9 @@ async def test_a_host_whose_certificate_is_nobodys_is_not_trusted(
 
 
 async def test_a_listed_host_with_a_private_address_is_refused(
-    tmp_path: Path, certificate: Path
+    tmp_path: Path, authority: Authority
 ) -> None:
-    async with tls_host(Shelf(), certificate) as host, fetching() as fetcher:
+    async with tls_host(Shelf(), authority) as host, fetching() as fetcher:
         hosts = frozenset({("localhost", host.port)})
         templates = templates_in(tmp_path, fetcher, hosts=hosts)
 
