@@ -40,9 +40,13 @@ class WrittenFile:
         at = self._place(int(reference[1]))
         return self.content[at : self._end(at)].strip().strip(b"[]")
 
-    def _place(self, number: int) -> int:
+    def place(self, number: int) -> int:
+        """Return where the object `number` begins."""
         line = self._lines + number * XREF_LINE
-        return self.content.index(b"obj", int(self.content[line : line + 10])) + len(b"obj")
+        return int(self.content[line : line + 10])
+
+    def _place(self, number: int) -> int:
+        return self.content.index(b"obj", self.place(number)) + len(b"obj")
 
     def _dictionary(self, at: int) -> Entries:
         _, at = self._token(at)
