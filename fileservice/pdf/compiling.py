@@ -241,6 +241,9 @@ def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
         size=frozen.size,
         xref=frozen.xref(),
         static=frozen.static,
+        sheets=tuple(draft.sheets),
+        placements=tuple(draft.placements),
+        is_repaired=bool(draft.pdf.get_warnings()),
     )
 
 

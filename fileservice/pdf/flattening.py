@@ -1,12 +1,15 @@
 """Compiles a page with its form fields, which become part of the page."""
 
+from collections.abc import Sequence
 from copy import copy
 
 from pikepdf import Array, Dictionary, Name, Page, Stream
 
-from fileservice.pdf.forms import Picture, drawn, take_widgets
-from fileservice.pdf.geometry import numbers
-from fileservice.pdf.pages import Draft, compile_page, decoded_program, with_fonts
+from fileservice.pdf.forms import Picture, Widget, drawn, take_widgets
+from fileservice.pdf.geometry import Matrix, numbers
+from fileservice.pdf.pages import Draft, compile_page, decoded_program, displayed, with_fonts
+from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, Sheet, placement_of_field
+from fileservice.pdf.templatefonts import TemplateFont
 from fileservice.pdf.text import parse_program
 
 
@@ -20,14 +23,28 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
     widgets = take_widgets(page.obj)
     if widgets:
         _enclose(draft, page)
-    compile_page(draft, page)
-    if not widgets:
-        return
+    placed = [*compile_page(draft, page)]
+    if widgets:
+        placed += _draw_fields(draft, page, widgets, form)
+    _put_on_sheet(draft, page, placed)
+
+
+def _draw_fields(
+    draft: Draft, page: Page, widgets: Sequence[Widget], form: Dictionary
+) -> list[Placement]:
+    """Add to the page what draws its fields, and return where values stand in them."""
     resources = with_fonts(draft, page.resources)
     listed = resources.get("/XObject")
     pictures = copy(listed) if isinstance(listed, Dictionary) else Dictionary()
     program: list[bytes | int] = []
-    for piece in drawn(widgets, form, draft.face_of):
+    placed: list[Placement] = []
+    fonts: list[str] = []
+
+    def face_of(font: TemplateFont) -> int:
+        fonts.append(font.name)
+        return draft.face_of(font)
+
+    for piece in drawn(widgets, form, face_of):
         if isinstance(piece, bytes):
             program.append(piece)
         elif isinstance(piece, Picture):
@@ -38,6 +55,7 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
         else:
             program += [b"q BT ", len(draft.slots), b"ET Q "]
             draft.slots.append(piece)
+            placed.append(placement_of_field(piece, fonts[-1]))
     resources.XObject = pictures
     page.obj.Resources = resources
     mark = draft.mark(Dictionary())
@@ -45,6 +63,18 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
     contents = page.obj.Contents
     before = list(contents) if isinstance(contents, Array) else [contents]
     page.obj.Contents = Array([*before, mark])
+    return placed
+
+
+def _put_on_sheet(draft: Draft, page: Page, placed: Sequence[Placement]) -> None:
+    """Note the page, and where on it, as it is displayed, placeholders stand."""
+    box, view = displayed(page)
+    draft.sheets.append(Sheet(box.right - box.left, box.top - box.bottom))
+    from_the_top = view.then(Matrix(1, 0, 0, -1, -box.left, box.top))
+    for each in placed[: MAX_PLACEMENTS - len(draft.placements)]:
+        seen = each.mapped(from_the_top)._replace(page=len(draft.sheets))
+        if seen.is_near:
+            draft.placements.append(seen)
 
 
 def _enclose(draft: Draft, page: Page) -> None:

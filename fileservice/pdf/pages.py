@@ -16,6 +16,7 @@ from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.geometry import IDENTITY, Matrix
 from fileservice.pdf.lines import Line, read_lines
 from fileservice.pdf.markedcontent import unsaid
+from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, Sheet, placements_on_line
 from fileservice.pdf.slots import Slot
 from fileservice.pdf.templatefonts import TemplateFont, decoded, matrix_of, read_font, real
 from fileservice.pdf.text import FontOf, Instruction, TextReader, parse_program
@@ -43,6 +44,9 @@ class Draft:
         lines: all lines of all pages.
         comments: what programs say in comments, where it is never drawn.
         forms: what became of the forms that were seen: what to draw in their place.
+        placed: where placeholders stand in those forms, in their own space.
+        placements: where they stand on the pages.
+        sheets: the pages so far.
     """
 
     pdf: Pdf
@@ -56,6 +60,9 @@ class Draft:
     lines: list[Line] = field(default_factory=list)
     comments: list[bytes] = field(default_factory=list)
     forms: dict[tuple[int, int], Object] = field(default_factory=dict)
+    placed: dict[tuple[int, int], Sequence[Placement]] = field(default_factory=dict)
+    placements: list[Placement] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
     read_fonts: dict[tuple[int, int], TemplateFont] = field(default_factory=dict)
 
     def mark(self, dictionary: Dictionary) -> Object:
@@ -122,32 +129,37 @@ class Cut:
     Attributes:
         pieces: what is drawn, bytes and numbers of slots; None when nothing of it changes.
         resources: what it is drawn with.
+        placed: where its placeholders stand, in its own space.
     """
 
     pieces: tuple[bytes | int, ...] | None
     resources: Dictionary
+    placed: Sequence[Placement]
 
 
-def compile_page(draft: Draft, page: Page) -> None:
+def compile_page(draft: Draft, page: Page) -> Sequence[Placement]:
     """
     Put the page's slots into `draft`, and into the page what leaves room for them.
+
+    Returns where its placeholders stand, in its own space.
 
     Raises:
         TemplateError: the page cannot be read, or a placeholder on it cannot be filled.
     """
     if "/Contents" not in page.obj:
-        return
+        return ()
     # One stream: what is counted, what is parsed and what is cut are then the same bytes.
     page.contents_coalesce()
     contents = page.obj.get("/Contents")
     if not isinstance(contents, Stream):
-        return
-    box, view = _displayed(page)
+        return ()
+    box, view = displayed(page)
     # qpdf has mended resources and media boxes that are none.
     cut = _cut(draft, Canvas(page, decoded_program(contents), page.resources, view, box))
     if cut.pieces:
         page.obj.Contents = Array([_stream(draft, piece) for piece in cut.pieces])
     page.obj.Resources = cut.resources
+    return cut.placed
 
 
 def _stream(draft: Draft, piece: bytes | int) -> Object:
@@ -171,19 +183,21 @@ def _cut(draft: Draft, canvas: Canvas) -> Cut:
     program = parse_program(canvas.owner, canvas.content)
     reader = TextReader(draft.font_of(canvas.resources))
     reader.read_all(program)
-    resources = _with_forms(draft, canvas, reader.drawn)
+    resources, placed = _with_forms(draft, canvas, reader.drawn)
     lines = read_lines(reader.shows, canvas.view)
     draft.lines += lines
     replaced: dict[int, bytes | int] = {}
     for found in find_fields(lines, canvas.box):
         first, *others = found.line.shows
         replaced[first.at] = len(draft.slots)
-        draft.slots.append(make_slot(found, program, draft.face_of))
+        slot = make_slot(found, program, draft.face_of)
+        draft.slots.append(slot)
+        placed += placements_on_line(found, slot)
         replaced.update({show.at: moved_pen(show) for show in others})
     if not replaced:
-        return Cut(None, resources)
+        return Cut(None, resources, placed)
     replaced.update(unsaid(program, replaced.copy()))
-    return Cut(_split(program, replaced), with_fonts(draft, resources))
+    return Cut(_split(program, replaced), with_fonts(draft, resources), placed)
 
 
 def _split(
@@ -216,19 +230,25 @@ def with_fonts(draft: Draft, resources: Dictionary) -> Dictionary:
     return own
 
 
-def _with_forms(draft: Draft, canvas: Canvas, drawn: Sequence[tuple[Name, Matrix]]) -> Dictionary:
-    """Return the canvas's resources with the forms that are `drawn` on it compiled."""
+def _with_forms(
+    draft: Draft, canvas: Canvas, drawn: Sequence[tuple[Name, Matrix]]
+) -> tuple[Dictionary, list[Placement]]:
+    """Return the resources with the forms that are `drawn` compiled, and the placeholders there."""
+    placed: list[Placement] = []
     listed = canvas.resources.get("/XObject")
     if not isinstance(listed, Dictionary) or canvas.depth == MAX_DEPTH:
-        return canvas.resources
+        return canvas.resources, placed
     forms = copy(listed)
     for name, matrix in drawn:
-        form = forms.get(name)
+        form = listed.get(name)
         if isinstance(form, Stream) and form.get("/Subtype") == Name.Form:
             forms[name] = _compiled_form(draft, canvas, form, matrix)
+            view = matrix_of(form.get("/Matrix")).then(matrix)
+            within = draft.placed.get(form.objgen, ())
+            placed += [each.mapped(view) for each in within[: MAX_PLACEMENTS - len(placed)]]
     own = copy(canvas.resources)
     own.XObject = forms
-    return own
+    return own, placed
 
 
 def _compiled_form(draft: Draft, canvas: Canvas, form: Stream, matrix: Matrix) -> Object:
@@ -247,6 +267,7 @@ def _compiled_form(draft: Draft, canvas: Canvas, form: Stream, matrix: Matrix) -
     box = _clipped(canvas.box, form.get("/BBox"), view)
     within = Canvas(form, decoded_program(form), resources, view, box, canvas.depth + 1)
     cut = _cut(draft, within)
+    draft.placed[form.objgen] = cut.placed
     if cut.pieces is None:
         form.Resources = cut.resources
         return form
@@ -283,11 +304,27 @@ def _clipped(box: Box, clip: object, view: Matrix) -> Box:
     )
 
 
-def _displayed(page: Page) -> tuple[Box, Matrix]:
+def _shown(page: Page) -> Box:
+    """Return what of the page is shown: of its crop box what lies in its media box (14.11.2)."""
+    whole = _sorted(_corners(page.mediabox) or LETTER)
+    crop = _sorted(_corners(page.cropbox) or whole)
+    shown = Box(
+        max(whole.left, crop.left),
+        max(whole.bottom, crop.bottom),
+        min(whole.right, crop.right),
+        min(whole.top, crop.top),
+    )
+    return shown if shown.left < shown.right and shown.bottom < shown.top else whole
+
+
+def _sorted(corners: tuple[float, float, float, float]) -> Box:
+    left, bottom, right, top = corners
+    return Box(min(left, right), min(bottom, top), max(left, right), max(bottom, top))
+
+
+def displayed(page: Page) -> tuple[Box, Matrix]:
     """Return the page as it is shown, maybe turned, and the map from its own space to that."""
-    left, bottom, right, top = _corners(page.cropbox) or _corners(page.mediabox) or LETTER
-    left, right = min(left, right), max(left, right)
-    bottom, top = min(bottom, top), max(bottom, top)
+    left, bottom, right, top = _shown(page)
     turns = int(real(page.obj.get("/Rotate"))) // 90 % 4
     if turns == 0:
         return Box(left, bottom, right, top), IDENTITY

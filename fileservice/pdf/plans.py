@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from fileservice.pdf.faces import Sign
 from fileservice.pdf.geometry import Matrix
+from fileservice.pdf.placements import Placement, Sheet, placement_from
 from fileservice.pdf.slots import Literal, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
@@ -60,6 +61,9 @@ class Plan:
         size: how many objects there are, and with that the next free number.
         xref: the cross-reference lines, with `%010d` for each object above, by number.
         static: the file up to the first of those objects.
+        sheets: its pages.
+        placements: its placeholders, where they stand on them.
+        is_repaired: whether the file was damaged.
     """
 
     digest: str
@@ -76,6 +80,9 @@ class Plan:
     size: int
     xref: bytes
     static: bytes
+    sheets: tuple[Sheet, ...]
+    placements: tuple[Placement, ...]
+    is_repaired: bool
 
     def to_bytes(self) -> bytes:
         """Return the form that `from_bytes` reads."""
@@ -94,6 +101,9 @@ class Plan:
                 "prefix": self.prefix,
                 "size": self.size,
                 "xref": _text(self.xref),
+                "sheets": self.sheets,
+                "placements": self.placements,
+                "is_repaired": self.is_repaired,
             }
         ).encode()
         return b"%s%d\n%s%s" % (FORMAT, len(head), head, self.static)
@@ -128,6 +138,9 @@ class Plan:
             size=int(head["size"]),
             xref=_bytes(head["xref"]),
             static=form[stop:],
+            sheets=tuple(Sheet(float(width), float(height)) for width, height in head["sheets"]),
+            placements=tuple(map(placement_from, head["placements"])),
+            is_repaired=bool(head["is_repaired"]),
         )
 
 
