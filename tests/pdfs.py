@@ -1,14 +1,18 @@
 """PDFs written by hand for the tests, and what other programs say of ours."""
 
+import io
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pikepdf
+
 from tests.conftest import need_program
 
 HELVETICA = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
 A4 = b"0 0 595 842"
+FORM = b"/AcroForm<</DA(/Helv 0 Tf 0 g)/Fields[]>>"
 
 
 def pdf_of(bodies: Sequence[bytes], trailer: bytes = b"") -> bytes:
@@ -51,6 +55,26 @@ def page_of(
             *more,
         ]
     )
+
+
+def form_of(
+    *fields: bytes,
+    content: bytes = b"",
+    page: bytes = b"",
+    catalog: bytes = FORM,
+    more: tuple[bytes, ...] = (),
+) -> bytes:
+    """Return a page with text fields, whose entries are `fields`."""
+    widgets = b"".join(b"<</Subtype/Widget/FT/Tx%b>>" % field for field in fields)
+    return page_of(
+        content, page=b"/Annots[null 7%b]%b" % (widgets, page), catalog=catalog, more=more
+    )
+
+
+def program_of(content: bytes) -> str:
+    with pikepdf.open(io.BytesIO(content)) as pdf:
+        pdf.pages[0].contents_coalesce()
+        return pdf.pages[0].obj.Contents.read_bytes().decode("latin-1")
 
 
 def checked(content: bytes) -> bytes:

@@ -1,35 +1,18 @@
 """A template's form fields are filled, and the certificate has none."""
 
-import io
 from datetime import UTC, datetime
 
-import pikepdf
 import pytest
 
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.errors import NoPlaceholders, OverLimits, Signed
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import shipped_fonts
-from tests.pdfs import checked, page_of, stream_of, text_of, words_of
+from tests.pdfs import checked, form_of, page_of, program_of, stream_of, text_of, words_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
-FORM = b"/AcroForm<</DA(/Helv 0 Tf 0 g)/Fields[]>>"
 NAME = b"/T(name)/Rect[100 700 400 720]"
 DRAWN = stream_of(b"0 0 10 10 re f", b"/Subtype/Form/BBox[0 0 10 10]")
-
-
-def form_of(
-    *fields: bytes,
-    content: bytes = b"",
-    page: bytes = b"",
-    catalog: bytes = FORM,
-    more: tuple[bytes, ...] = (),
-) -> bytes:
-    """Return a page with text fields, whose entries are `fields`."""
-    widgets = b"".join(b"<</Subtype/Widget/FT/Tx%b>>" % field for field in fields)
-    return page_of(
-        content, page=b"/Annots[null 7%b]%b" % (widgets, page), catalog=catalog, more=more
-    )
 
 
 def compiled(template: bytes) -> CompiledTemplate:
@@ -43,12 +26,6 @@ def filled(template: bytes, **values: str) -> bytes:
 def word_in(content: bytes, text: str) -> tuple[float, float]:
     (word,) = [(left, right) for left, right, word in words_of(content) if word == text]
     return word
-
-
-def program_of(content: bytes) -> str:
-    with pikepdf.open(io.BytesIO(content)) as pdf:
-        pdf.pages[0].contents_coalesce()
-        return pdf.pages[0].obj.Contents.read_bytes().decode("latin-1")
 
 
 def test_a_text_field_is_filled_and_no_field_any_more() -> None:
@@ -183,7 +160,7 @@ def test_a_fields_ground_and_border_are_drawn() -> None:
     program = program_of(filled(form_of(NAME + look), name="Ada"))
 
     assert "0.5 g 100 700 300 20 re f" in program
-    assert "1 0 0 RG 2 w 100 700 300 20 re S" in program
+    assert "1 0 0 RG 2 w 101 701 298 18 re S" in program
 
 
 def test_a_border_without_width_is_none() -> None:

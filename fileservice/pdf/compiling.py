@@ -25,13 +25,13 @@ from fileservice.pdf.fields import PLACEHOLDER, near_misses
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.flattening import compile_with_fields
 from fileservice.pdf.fonts import Face, FontSet
-from fileservice.pdf.forms import text_of
 from fileservice.pdf.freezing import freeze
 from fileservice.pdf.pages import Draft
 from fileservice.pdf.plans import Fonts, Plan, Program
 from fileservice.pdf.slots import Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
 from fileservice.pdf.templatefonts import UNREADABLE
+from fileservice.pdf.widgets import text_of
 
 MAX_PAGES = 20
 MAX_OBJECTS = 20_000
@@ -93,7 +93,7 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
             compile_with_fields(draft, page, form)
         except TemplateError as error:
             raise type(error)(f"Page {number}: {error.detail}") from error
-    if not draft.slots:
+    if not any(draft.names()):
         raise _nothing_found(draft)
     if len(draft.slots) > MAX_SLOTS:
         raise OverLimits(f"There are more than {MAX_SLOTS} lines with placeholders.")
@@ -231,6 +231,7 @@ def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
         faces=tuple(face.name for face in draft.faces),
         bases=tuple(tuple(base.signs) for base in bases),
         slots=tuple(draft.slots),
+        rules=draft.rules,
         programs=tuple(programs),
         fonts=tuple(fonts),
         info=frozen.marked[draft.marks][0],

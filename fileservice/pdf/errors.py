@@ -126,6 +126,12 @@ class UnknownValue(BadValue):
     code = "unknown_value"
 
 
+class NotAChoice(BadValue):
+    """The value is none of those that a form field takes."""
+
+    code = "not_a_choice"
+
+
 class MissingGlyph(BadValue):
     """No font at hand can draw a character of the value."""
 
@@ -133,6 +139,6 @@ class MissingGlyph(BadValue):
 
 
 class TooLong(BadValue):
-    """The value does not fit where the placeholder stands, even when shrunk."""
+    """The value does not fit where the placeholder stands, even when shrunk, or into its field."""
 
     code = "too_long"

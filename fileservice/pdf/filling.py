@@ -64,7 +64,8 @@ class CompiledTemplate:
         self.faces = [font_set.faces[name] for name in plan.faces]
         self.bases = [Subset(*each) for each in zip(self.faces, plan.bases, strict=True)]
         values = [part for slot in plan.slots for part in slot.parts if isinstance(part, Value)]
-        self.fields = frozenset(value.name for value in values)
+        # Nobody is asked for what has no name: a form field that is only read.
+        self.fields = frozenset(value.name for value in values if value.name)
         self.required = frozenset(v.name for v in values if v.default is None) - {"timestamp"}
         self.set_text = lru_cache(maxsize=CACHED_TEXTS)(self._set_text)
         self.encode = lru_cache(maxsize=CACHED_TEXTS)(self._encode)
@@ -119,7 +120,7 @@ class CompiledTemplate:
                 f"The template does not ask for {_listed(unknown)};"
                 f" it asks for {_listed(self.fields)}."
             )
-        texts = {name: clean_value(name, text) for name, text in values.items()}
+        texts = {name: self._meant(name, text) for name, text in values.items()}
         missing = [name for name in self.required if not texts.get(name)]
         if missing:
             raise MissingValue(
@@ -128,6 +129,10 @@ class CompiledTemplate:
             )
         texts["timestamp"] = stamp
         return texts
+
+    def _meant(self, name: str, text: str) -> str:
+        rule, text = self.plan.rules.get(name), clean_value(name, text)
+        return rule.meaning(name, text) if rule else text
 
     def _rows(self, slot: Slot, texts: Mapping[str, str]) -> list[Row]:
         """Return what the slot shows; nothing, when all its values are empty."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fileservice.pdf.errors import TooLong
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.slots import Literal, Slot, Value
-from fileservice.pdf.wrapping import split_words
+from fileservice.pdf.wrapping import split_letters, split_words
 
 # A line is shrunk to no less than this part of its size: below it, it looks like a mistake.
 LEAST_SCALE = 0.6
@@ -44,6 +44,8 @@ def fitted(slot: Slot, words: Sequence[Word], width_of: WidthOf) -> list[Row]:
     Raises:
         TooLong: there is no room for them.
     """
+    if slot.cells:
+        return _spread(slot, words, width_of)
     width = sum([width_of(word) for word in words])
     if width <= slot.room:
         return [Row(_placed(slot, width), words)]
@@ -52,6 +54,25 @@ def fitted(slot: Slot, words: Sequence[Word], width_of: WidthOf) -> list[Row]:
     if stretch >= LEAST_STRETCH - ROUNDING:
         return [Row(_placed(slot, width, scale, stretch), words)]
     return _wrapped(slot, words, width_of) or _refuse(slot, width)
+
+
+def _spread(slot: Slot, words: Sequence[Word], width_of: WidthOf) -> list[Row]:
+    """Return the words with one letter in the middle of each cell."""
+    letters = [Word(part, letter) for part, text in words for letter in split_letters(text)]
+    if len(letters) > slot.cells:
+        raise TooLong(
+            f"The value of {_names(slot)} is {len(letters)} characters long,"
+            f" its field has {slot.cells} cells.",
+            extensions={"limit": slot.cells},
+        )
+    cell = slot.room / slot.cells
+    widths = [width_of(letter) for letter in letters]
+    scale = min(1.0, cell / max(widths, default=cell))
+    first = int((slot.cells - len(letters)) * slot.align)
+    return [
+        Row(slot.matrix.moved(cell * at + (cell - width * scale) / 2).scaled(scale), [letter])
+        for at, (letter, width) in enumerate(zip(letters, widths, strict=True), first)
+    ]
 
 
 def _placed(
@@ -114,13 +135,16 @@ def _first(word: Word) -> Word:
     return Word(replace(part, gap=0.0), word.text) if isinstance(part, Value) else word
 
 
+def _names(slot: Slot) -> str:
+    return ", ".join(sorted({repr(p.name) for p in slot.parts if isinstance(p, Value)}))
+
+
 def _refuse(slot: Slot, width: float) -> list[Row]:
-    names = ", ".join(sorted({repr(p.name) for p in slot.parts if isinstance(p, Value)}))
     points = slot.matrix.x_scale
     needed, available = width * LEAST_SCALE * LEAST_STRETCH * points, slot.room * points
     lines = f" on {slot.max_lines} lines" if slot.max_lines > 1 else ""
     raise TooLong(
-        f"The value of {names} is too long: even at {LEAST_SCALE:.0%} of its size and"
+        f"The value of {_names(slot)} is too long: even at {LEAST_SCALE:.0%} of its size and"
         f" {LEAST_STRETCH:.0%} of its width the line is {needed:.0f} points long,"
         f" where there is room for {available:.0f}{lines}.",
         extensions={"needed": round(needed, 1), "available": round(available, 1)},

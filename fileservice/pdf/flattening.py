@@ -5,12 +5,21 @@ from copy import copy
 
 from pikepdf import Array, Dictionary, Name, Page, Stream
 
-from fileservice.pdf.forms import Picture, Widget, drawn, take_widgets
+from fileservice.pdf.forms import drawn, rules_of
 from fileservice.pdf.geometry import Matrix, numbers
-from fileservice.pdf.pages import Draft, compile_page, decoded_program, displayed, with_fonts
+from fileservice.pdf.looks import Picture
+from fileservice.pdf.pages import (
+    LETTER,
+    Draft,
+    compile_page,
+    decoded_program,
+    displayed,
+    with_fonts,
+)
 from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, Sheet, placement_of_field
 from fileservice.pdf.templatefonts import TemplateFont
 from fileservice.pdf.text import parse_program
+from fileservice.pdf.widgets import Rect, Widget, rect_of, take_widgets
 
 
 def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
@@ -33,6 +42,8 @@ def _draw_fields(
     draft: Draft, page: Page, widgets: Sequence[Widget], form: Dictionary
 ) -> list[Placement]:
     """Add to the page what draws its fields, and return where values stand in them."""
+    for name, rule in rules_of(widgets):
+        draft.rules[name] = draft.rules.get(name, rule).joined(rule)
     resources = with_fonts(draft, page.resources)
     listed = resources.get("/XObject")
     pictures = copy(listed) if isinstance(listed, Dictionary) else Dictionary()
@@ -44,7 +55,8 @@ def _draw_fields(
         fonts.append(font.name)
         return draft.face_of(font)
 
-    for piece in drawn(widgets, form, face_of):
+    shown = rect_of(page.cropbox) or Rect(*LETTER)
+    for piece in drawn(widgets, shown, form, face_of):
         if isinstance(piece, bytes):
             program.append(piece)
         elif isinstance(piece, Picture):
@@ -73,7 +85,7 @@ def _put_on_sheet(draft: Draft, page: Page, placed: Sequence[Placement]) -> None
     from_the_top = view.then(Matrix(1, 0, 0, -1, -box.left, box.top))
     for each in placed[: MAX_PLACEMENTS - len(draft.placements)]:
         seen = each.mapped(from_the_top)._replace(page=len(draft.sheets))
-        if seen.is_near:
+        if seen.name and seen.is_near:
             draft.placements.append(seen)
 
 

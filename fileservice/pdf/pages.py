@@ -1,7 +1,7 @@
 """Cuts the programs of pages, and of forms drawn on them, where placeholders stand."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,7 +17,8 @@ from fileservice.pdf.geometry import IDENTITY, Matrix
 from fileservice.pdf.lines import Line, read_lines
 from fileservice.pdf.markedcontent import unsaid
 from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, Sheet, placements_on_line
-from fileservice.pdf.slots import Slot
+from fileservice.pdf.rules import Rule
+from fileservice.pdf.slots import Slot, Value
 from fileservice.pdf.templatefonts import TemplateFont, decoded, matrix_of, read_font, real
 from fileservice.pdf.text import FontOf, Instruction, TextReader, parse_program
 
@@ -39,6 +40,7 @@ class Draft:
         faces: those that values are drawn with, in the order of their numbers.
         marks: how many objects are marked.
         slots: all lines with placeholders.
+        rules: name -> what the form fields of that name take.
         programs: mark -> the program that each certificate writes: bytes, and numbers of slots.
         fonts: marks of the dictionaries of fonts that each certificate adds to.
         lines: all lines of all pages.
@@ -55,6 +57,7 @@ class Draft:
     faces: list[Face] = field(default_factory=list)
     marks: int = 0
     slots: list[Slot] = field(default_factory=list)
+    rules: dict[str, Rule] = field(default_factory=dict)
     programs: dict[int, tuple[bytes | int, ...]] = field(default_factory=dict)
     fonts: list[int] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
@@ -70,6 +73,11 @@ class Draft:
         self.marks += 1
         dictionary[self.marker] = self.marks
         return self.pdf.make_indirect(dictionary)
+
+    def names(self) -> Iterator[str]:
+        """Yield what the slots ask for."""
+        for slot in self.slots:
+            yield from (part.name for part in slot.parts if isinstance(part, Value) and part.name)
 
     def face_of(self, font: TemplateFont) -> int:
         """Return the number of the face that stands in for `font`."""

@@ -7,16 +7,18 @@ written by a process that was taken over.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fileservice.pdf.faces import Sign
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.placements import Placement, Sheet, placement_from
+from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Literal, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 4
+ENGINE_VERSION = 5
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
@@ -51,6 +53,7 @@ class Plan:
         faces: names of the faces that values are drawn with.
         bases: for each face, the signs of the subset that is part of `static`.
         slots: the lines with placeholders.
+        rules: name -> what its form fields take.
         programs: what draws them.
         fonts: the pages' dictionaries of fonts, to be completed.
         info: the object number of the document's information.
@@ -70,6 +73,7 @@ class Plan:
     faces: tuple[str, ...]
     bases: tuple[tuple[Sign, ...], ...]
     slots: tuple[Slot, ...]
+    rules: Mapping[str, Rule]
     programs: tuple[Program, ...]
     fonts: tuple[Fonts, ...]
     info: int
@@ -92,6 +96,7 @@ class Plan:
                 "faces": self.faces,
                 "bases": self.bases,
                 "slots": [_slot_values(slot) for slot in self.slots],
+                "rules": {name: _rule_values(rule) for name, rule in self.rules.items()},
                 "programs": [_program_values(program) for program in self.programs],
                 "fonts": [[fonts.number, _text(fonts.body)] for fonts in self.fonts],
                 "info": self.info,
@@ -128,6 +133,7 @@ class Plan:
                 tuple((int(glyph), str(text)) for glyph, text in base) for base in head["bases"]
             ),
             slots=tuple(map(_slot, head["slots"])),
+            rules={str(name): _rule(values) for name, values in head["rules"].items()},
             programs=tuple(map(_program, head["programs"])),
             fonts=tuple(Fonts(int(number), _bytes(body)) for number, body in head["fonts"]),
             info=int(head["info"]),
@@ -158,6 +164,20 @@ def _program(values: list[Any]) -> Program:
     )
 
 
+def _rule_values(rule: Rule) -> list[object]:
+    return [rule.longest, rule.choices, rule.is_open, rule.takes_several]
+
+
+def _rule(values: list[Any]) -> Rule:
+    longest, choices, is_open, takes_several = values
+    return Rule(
+        int(longest),
+        {str(given): str(meant) for given, meant in choices.items()},
+        bool(is_open),
+        bool(takes_several),
+    )
+
+
 def _slot_values(slot: Slot) -> list[object]:
     return [
         slot.matrix,
@@ -169,6 +189,7 @@ def _slot_values(slot: Slot) -> list[object]:
         [_part_values(part) for part in slot.parts],
         slot.max_lines,
         slot.leading,
+        slot.cells,
     ]
 
 
@@ -187,7 +208,7 @@ def _part_values(part: Literal | Value) -> list[object]:
 
 
 def _slot(values: list[Any]) -> Slot:
-    matrix, width, room, align, before, after, parts, max_lines, leading = values
+    matrix, width, room, align, before, after, parts, max_lines, leading, cells = values
     return Slot(
         Matrix(*map(float, matrix)),
         float(width),
@@ -198,6 +219,7 @@ def _slot(values: list[Any]) -> Slot:
         tuple(map(_part, parts)),
         int(max_lines),
         float(leading),
+        int(cells),
     )
 
 

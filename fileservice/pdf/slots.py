@@ -56,6 +56,7 @@ class Slot:
         after: operators that put everything back as the program around it expects it.
         max_lines: how many lines it may become; the first stays on its baseline.
         leading: from one of them to the next, in its own space; 0 for what suits the size.
+        cells: how many cells its room is parted into, with one letter in each; 0 for a plain line.
     """
 
     matrix: Matrix
@@ -67,3 +68,4 @@ class Slot:
     parts: tuple[Literal | Value, ...]
     max_lines: int = 1
     leading: float = 0.0
+    cells: int = 0

@@ -6,6 +6,7 @@ After spaces and hyphens, and between Chinese, Japanese and Korean characters bu
 """
 
 import re
+import unicodedata
 
 IDEOGRAPHIC = re.compile(
     "[\u2e80-\u303f\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf"
@@ -35,6 +36,17 @@ def split_words(text: str) -> list[str]:
             pieces.append(text[start:at])
             start = at
     return [*pieces, text[start:]]
+
+
+def split_letters(text: str) -> list[str]:
+    """Return the letters of `text`, each with the marks that stand on it."""
+    letters: list[str] = []
+    for character in text:
+        if letters and unicodedata.category(character).startswith("M"):
+            letters[-1] += character
+        else:
+            letters.append(character)
+    return letters
 
 
 def _may_break(before: str, after: str) -> bool:

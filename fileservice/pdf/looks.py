@@ -1,0 +1,53 @@
+"""How a form field looks (ISO 32000-1 12.5.5), for what of it stays as it is."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pikepdf import Dictionary, Name, Stream
+
+from fileservice.pdf.geometry import Matrix
+from fileservice.pdf.templatefonts import matrix_of
+from fileservice.pdf.widgets import Rect, Widget, values_of
+
+
+class Picture(NamedTuple):
+    """What stays of a field: how it looks, and where."""
+
+    form: Stream
+    matrix: Matrix
+
+
+def look_of(widget: Widget, state: Name | None = None) -> Iterator[Picture]:
+    """Yield how `widget` looks in `state`, or as it is now; nothing when it does not say."""
+    looks = widget.chain[0].get("/AP")
+    look = looks.get("/N") if isinstance(looks, Dictionary) else None
+    state = state or widget.state
+    if isinstance(look, Dictionary) and not isinstance(look, Stream):
+        look = look.get(state) if state is not None else None
+    if isinstance(look, Stream) and widget.box is not None:
+        yield from _placed(look, widget.box)
+
+
+def _placed(look: Stream, box: Rect) -> Iterator[Picture]:
+    """Algorithm 8.1: the box around the look, turned as it says, becomes the field's."""
+    corners = values_of(look.get("/BBox"))
+    own = matrix_of(look.get("/Matrix"))
+    if len(corners) != 4:
+        return
+    points = [own.apply(x, y) for x in corners[::2] for y in corners[1::2]]
+    across, up = zip(*points, strict=True)
+    if min(across) == max(across) or min(up) == max(up):
+        return
+    x_scale = (box.right - box.left) / (max(across) - min(across))
+    y_scale = (box.top - box.bottom) / (max(up) - min(up))
+    yield Picture(
+        look,
+        Matrix(
+            x_scale,
+            0,
+            0,
+            y_scale,
+            box.left - x_scale * min(across),
+            box.bottom - y_scale * min(up),
+        ),
+    )
