@@ -227,7 +227,8 @@ def test_a_button_stays_as_it_looks(look: bytes, count: int) -> None:
     button = b"/T(b)/FT/Btn/Rect[10 10 30 30]" + look
     template = page_of(
         b"BT /F1 12 Tf 60 600 Td (%timestamp%) Tj ET",
-        page=b"/Annots[<</Subtype/Widget%b>><</Subtype/Link/Rect[1 2 3 4]>>]" % button,
+        page=b"/Annots[<</Subtype/Widget%b>><</Subtype/Link/Rect[1 2 3 4]/Dest[3 0 R/Fit]>>]"
+        % button,
         more=(
             DRAWN,
             stream_of(b"", b"/Subtype/Form/BBox[0 0 0 0]"),

@@ -6,8 +6,9 @@ import re
 
 import pikepdf
 from pikepdf import Dictionary, Name, Object, Pdf
-from pikepdf.sanitize import Sanitizer
 
+from fileservice.pdf.activecontent import remove_active_content
+from fileservice.pdf.annotations import draw_annotations
 from fileservice.pdf.answers import MAX_FILE_BYTES
 from fileservice.pdf.errors import (
     Damaged,
@@ -42,21 +43,9 @@ LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010
 # All that the two values made here are written with.
 MADE_HERE = {"timestamp": "0123456789-:+TZ", "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ"}
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")  # BCP 47, as far as we look
-# What speaks of the template and not of the certificate.
-STALE_ENTRIES = ("/AcroForm", "/Metadata", "/PieceInfo", "/Perms")
 # How pikepdf says that an object is not what it was asked for: a number of 20 digits, a name that
 # is no text, a stream that does not unpack. Any line that looks into a template can meet them.
 BROKEN = (pikepdf.PdfError, OverflowError, TypeError, ValueError)
-ACTIVE_CONTENT = (
-    Sanitizer()
-    .remove_javascript()
-    .remove_external_access()
-    .remove_attachments()
-    .remove_multimedia()
-    .remove_private_app_data()
-    .remove_web_capture()
-    .remove_thumbnails()
-)
 
 
 def compile_template(content: bytes, font_set: FontSet) -> CompiledTemplate:
@@ -90,6 +79,7 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
     form = _form(pdf)
     for number, page in enumerate(pdf.pages, 1):
         try:
+            draw_annotations(draft, page)
             compile_with_fields(draft, page, form)
         except TemplateError as error:
             raise type(error)(f"Page {number}: {error.detail}") from error
@@ -97,7 +87,7 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
         raise _nothing_found(draft)
     if len(draft.slots) > MAX_SLOTS:
         raise OverLimits(f"There are more than {MAX_SLOTS} lines with placeholders.")
-    _clean(pdf)
+    remove_active_content(pdf)
     pdf.trailer.Info = draft.mark(Dictionary())
     return _frozen(draft, digest, title, language)
 
@@ -158,13 +148,6 @@ def _title(pdf: Pdf) -> str:
 def _language(pdf: Pdf) -> str:
     language = text_of(pdf.Root.get("/Lang"))
     return language if LANGUAGE.fullmatch(language) else ""
-
-
-def _clean(pdf: Pdf) -> None:
-    ACTIVE_CONTENT.apply(pdf)
-    for key in STALE_ENTRIES:
-        if key in pdf.Root:
-            del pdf.Root[key]
 
 
 def _nothing_found(draft: Draft) -> TemplateError:

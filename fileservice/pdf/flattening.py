@@ -31,7 +31,7 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
     """
     widgets = take_widgets(page.obj)
     if widgets:
-        _enclose(draft, page)
+        enclose(draft, page)
     placed = [*compile_page(draft, page)]
     if widgets:
         placed += _draw_fields(draft, page, widgets, form)
@@ -89,7 +89,7 @@ def _put_on_sheet(draft: Draft, page: Page, placed: Sequence[Placement]) -> None
             draft.placements.append(seen)
 
 
-def _enclose(draft: Draft, page: Page) -> None:
+def enclose(draft: Draft, page: Page) -> None:
     """Let the page's program leave the graphics state as it found it."""
     if "/Contents" in page.obj:
         page.contents_coalesce()

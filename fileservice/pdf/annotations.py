@@ -1,0 +1,45 @@
+"""Draws annotations that are part of how a page looks into the page: text boxes, stamps, lines."""
+
+from copy import copy
+
+from pikepdf import Array, Dictionary, Name, Page
+
+from fileservice.pdf.flattening import enclose
+from fileservice.pdf.geometry import numbers
+from fileservice.pdf.looks import look_of
+from fileservice.pdf.pages import Draft
+from fileservice.pdf.templatefonts import name_of
+from fileservice.pdf.widgets import Widget
+
+# ISO 32000-2, table 171, but for notes, which speak to who makes the template, and what plays.
+DRAWN = (
+    *("/FreeText", "/Stamp", "/Watermark"),
+    *("/Circle", "/Ink", "/Line", "/PolyLine", "/Polygon", "/Square"),
+    *("/Highlight", "/Squiggly", "/StrikeOut", "/Underline"),
+)
+
+
+def draw_annotations(draft: Draft, page: Page) -> None:
+    """Draw them behind the page's program, as forms, in which placeholders are then found."""
+    listed = page.obj.get("/Annots")
+    annotations = [
+        Widget((entry,))
+        for entry in (listed if isinstance(listed, Array) else ())
+        if isinstance(entry, Dictionary) and name_of(entry.get("/Subtype")) in DRAWN
+    ]
+    pictures = [shown for each in annotations if not each.is_hidden for shown in look_of(each)]
+    if not pictures:
+        return
+    enclose(draft, page)
+    resources = copy(page.resources)
+    known = resources.get("/XObject")
+    forms = copy(known) if isinstance(known, Dictionary) else Dictionary()
+    program = [b"/Artifact BMC"]
+    for at, shown in enumerate(pictures):
+        name = f"{draft.marker}A{at}"
+        shown.form.Subtype = Name.Form
+        forms[name] = shown.form
+        program.append(b"q %s cm %s Do Q" % (numbers(shown.matrix), name.encode()))
+    resources.XObject = forms
+    page.obj.Resources = resources
+    page.contents_add(b"\n".join([*program, b"EMC\n"]))
