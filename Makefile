@@ -8,7 +8,7 @@ WORKERS ?= 1
 # Protocol and values, without I/O: every branch is tested.
 PURE := fileservice/addresses.py,fileservice/conditions.py,fileservice/digests.py,fileservice/disposition.py,fileservice/downloads.py,fileservice/errors.py,fileservice/mediatypes.py,fileservice/names.py,fileservice/options.py,fileservice/ranges.py,fileservice/remoteurls.py,fileservice/fetch/errands.py,fileservice/fetch/copies.py,fileservice/http/framing.py,fileservice/http/transfer.py,fileservice/pdf/*
 # What runs in processes apart, which tell no coverage; their tests look at what comes out.
-LIMITED := fileservice/pdf/answers.py,fileservice/pdf/authoring.py,fileservice/pdf/child.py,fileservice/pdf/sandbox.py
+LIMITED := fileservice/pdf/answers.py,fileservice/pdf/authoring.py,fileservice/pdf/child.py,fileservice/pdf/rendering.py,fileservice/pdf/sandbox.py
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 
 # The newest Python >= 3.12 with a working venv module: on PATH, or only lying in pyenv (whose shims hide it).

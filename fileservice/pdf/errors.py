@@ -93,6 +93,13 @@ class NeedsExtra(TemplateError):
     code = "needs_extra"
 
 
+class NotDrawn(TemplateError):
+    """No picture can be made of a page; a reader may still show it."""
+
+    code = "not_drawn"
+    title = "No picture can be made"
+
+
 TEMPLATE_ERRORS = {
     kind.code: kind
     for kind in (
@@ -110,6 +117,7 @@ TEMPLATE_ERRORS = {
         Damaged,
         BadSource,
         NeedsExtra,
+        NotDrawn,
     )
 }
 

@@ -85,7 +85,15 @@ class CompiledTemplate:
             BadValue: a value is missing, unknown, cannot be drawn or does not fit.
         """
         stamp = issued_at.isoformat(timespec="seconds")
-        texts = self._texts(values, stamp)
+        return self.write(self._texts(values, stamp), issued_at=issued_at, number=number)
+
+    def write(self, texts: Mapping[str, str], *, issued_at: datetime, number: str = "") -> bytes:
+        """
+        Return the certificate that shows `texts`, by name, and the time only if it is among them.
+
+        Raises:
+            BadValue: a text cannot be drawn or does not fit.
+        """
         plan = self.plan
         rows = [self._rows(slot, texts) for slot in plan.slots]
         extras = self._extras(rows)

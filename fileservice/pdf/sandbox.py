@@ -10,7 +10,7 @@ from pathlib import Path
 import fileservice
 from fileservice.pdf.answers import MADE
 from fileservice.pdf.authoring import Kind
-from fileservice.pdf.errors import TEMPLATE_ERRORS, OverLimits, TemplateError
+from fileservice.pdf.errors import TEMPLATE_ERRORS, NotDrawn, OverLimits, TemplateError
 from fileservice.pdf.fonts import FontSet
 from fileservice.pdf.plans import Plan
 
@@ -48,6 +48,20 @@ async def author_apart(source: bytes, kind: Kind, folder: Path) -> bytes:
         TemplateError: it describes none, or what makes it is not installed.
     """
     return await _answer("fileservice.pdf.authoring", kind, str(folder), content=source)
+
+
+async def draw_apart(content: bytes, page: int, overlay: bytes = b"") -> bytes:
+    """
+    Return a page of a PDF as a PNG, `overlay` drawn over it, made in a limited child process.
+
+    Raises:
+        NotDrawn: it cannot be made within the limits.
+    """
+    arguments = (str(page), str(len(overlay)))
+    try:
+        return await _answer("fileservice.pdf.rendering", *arguments, content=content + overlay)
+    except TemplateError as error:
+        raise NotDrawn(f"No picture can be made of page {page}. {error.detail}") from error
 
 
 async def _answer(module: str, *arguments: str, content: bytes) -> bytes:
@@ -110,7 +124,7 @@ def _ended(status: int, complaint: bytes) -> TemplateError:
     if -status in TIMED_OUT:
         return OverLimits(TOO_SLOW)
     # A fault of ours, and still no 500: the next template is not to blame.
-    log.error("compiling a template ended with status %d: %r", status, complaint)
+    log.error("a process for a template ended with status %d: %r", status, complaint)
     return TemplateError("The template cannot be read; save it again with another program.")
 
 
