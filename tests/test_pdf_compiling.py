@@ -556,7 +556,7 @@ def with_signature() -> bytes:
             "misses: %time",
         ),
         (
-            composite(encoding=b"/UniGB-UCS2-H"),
+            composite(encoding=b"/UniGB-UCS2-V"),
             UnknownCmap,
             "Page 1: A placeholder is written downwards, or",
         ),

@@ -10,7 +10,7 @@ import pytest
 from pikepdf import Dictionary, Name, Object
 
 from fileservice.errors import BadValue
-from fileservice.pdf.cmaps import MAX_MAPPINGS, read_to_unicode
+from fileservice.pdf.cmaps import MAX_MAPPINGS
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.encodings import character_of, standard_width
 from fileservice.pdf.errors import Damaged
@@ -20,6 +20,7 @@ from fileservice.pdf.lines import read_lines
 from fileservice.pdf.subsets import Subset
 from fileservice.pdf.templatefonts import TemplateFont, name_of, read_font
 from fileservice.pdf.text import Show, TextReader, parse_program
+from fileservice.pdf.tounicode import read_to_unicode
 from fileservice.pdf.values import clean_value
 from tests.pdfs import checked, page_of, text_of, words_of
 
@@ -167,7 +168,7 @@ def font_of(source: bytes) -> TemplateFont:
         (b"<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[]>>", False),
         (b"<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[null]>>", False),
         (b"<</Subtype/Type0/Encoding<<>>/DescendantFonts[<<>>]>>", False),
-        (b"<</Subtype/Type0/Encoding/90ms-RKSJ-H/DescendantFonts[<<>>]>>", False),
+        (b"<</Subtype/Type0/Encoding/90pv-RKSJ-H/DescendantFonts[<<>>]>>", False),
         (b"<<>>", True),
         (b"<</BaseFont/\xb7\xc2/Encoding/\xb7\xc2>>", True),
         (b"<</Encoding<</Differences 7>>/Widths[(x) null]/FirstChar(x)/FontMatrix[]>>", True),

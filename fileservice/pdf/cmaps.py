@@ -1,39 +1,26 @@
-"""What a font's codes mean: their glyphs (ISO 32000-1 9.7.5) and their text (9.10.3)."""
+"""What glyphs a composite font's codes mean (ISO 32000-1 9.7.5)."""
 
 import re
-import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from itertools import islice
-from operator import attrgetter
 from typing import NamedTuple
 
+MAX_MAP_BYTES = 4 << 20
 # The largest honest map names every two-byte code once and some of them twice.
 MAX_MAPPINGS = 70_000
-MAX_MAP_BYTES = 4 << 20
-SECTION = re.compile(rb"begin(bfchar|bfrange)(.*?)end\1", re.DOTALL)
-CHAR = re.compile(rb"<([0-9A-Fa-f\s]+)>\s*<([0-9A-Fa-f\s]*)>")
-RANGE = re.compile(
-    rb"<([0-9A-Fa-f\s]+)>\s*<([0-9A-Fa-f\s]+)>\s*(?:\[([^\]]*)\]|<([0-9A-Fa-f\s]*)>)"
-)
-HEX = re.compile(rb"<([0-9A-Fa-f\s]*)>")
-
-
-SPACES = re.compile(rb"begincodespacerange(.*?)endcodespacerange", re.DOTALL)
+MAX_SPACES = 100
+LONGEST_CODE = 4
 SPACE = re.compile(rb"<([0-9A-Fa-f\s]+)>\s*<([0-9A-Fa-f\s]+)>")
-GLYPHS = re.compile(rb"begincid(char|range)(.*?)endcid\1", re.DOTALL)
 GLYPH = re.compile(rb"<([0-9A-Fa-f\s]+)>\s*(\d{1,7})\b")
 GLYPH_RANGE = re.compile(rb"<([0-9A-Fa-f\s]+)>\s*<([0-9A-Fa-f\s]+)>\s*(\d{1,7})\b")
-LONGEST_CODE = 4
-MAX_SPACES = 100
-MAX_RANGES = 20_000
 
 
 class Range(NamedTuple):
-    """Codes `first` to `last`, of which the first means the glyph `glyph`."""
+    """Codes `first` to `last` of `length` bytes, of which the first means the glyph `glyph`."""
 
+    length: int
     first: int
     last: int
     glyph: int
@@ -46,11 +33,24 @@ class CodeMap:
 
     Attributes:
         spaces: the lowest and the highest code of each space, as bytes of one length.
-        ranges: by their first codes; no ranges at all when a code is its glyph's number.
+        ranges: in order.
+        single: codes that stand for themselves, before all ranges.
+        undefined: codes that show another glyph than 0 for want of one: all of a range the same.
+        base: what holds for the codes that are not here.
+        other: the glyph of those that are nowhere; None when a code is its glyph's number.
+        codec: Python's name for the encoding of the codes, "" for none.
+        narrow: the glyphs, from one to another, that only the codes in `ranges` mean; empty when
+            that holds for all.
     """
 
     spaces: tuple[tuple[bytes, bytes], ...]
     ranges: tuple[Range, ...] = ()
+    single: Mapping[bytes, int] = field(default_factory=dict)
+    undefined: tuple[Range, ...] = ()
+    base: "CodeMap | None" = None
+    other: int | None = 0
+    codec: str = ""
+    narrow: tuple[tuple[int, int], ...] = ()
 
     def split(self, raw: bytes) -> Iterator[bytes]:
         """Yield the codes that `raw` is made of; what is in no space is as long as the shortest."""
@@ -63,14 +63,25 @@ class CodeMap:
                 yield raw[at : at + length]
             at += length
 
-    def glyph(self, code: int) -> int:
-        """Return the number of the glyph that `code` means; 0 when it means none."""
-        if not self.ranges:
-            return code
-        at = bisect_right(self.ranges, code, key=attrgetter("first")) - 1
-        if at < 0 or code > self.ranges[at].last:
-            return 0
-        return self.ranges[at].glyph + code - self.ranges[at].first
+    def glyph(self, code: bytes) -> int:
+        """Return the number of the glyph that `code` means; `other` when it means none."""
+        if code in self.single:
+            return self.single[code]
+        value = int.from_bytes(code, "big")
+        if (found := _range_of(code, self.ranges)) is not None:
+            return found.glyph + value - found.first
+        if (found := _range_of(code, self.undefined)) is not None:
+            return found.glyph
+        if self.base is not None:
+            return self.base.glyph(code)
+        return value if self.other is None else self.other
+
+    def text(self, code: bytes) -> str:
+        """Return the text that `code` is in the encoding, if there is one; "" for none."""
+        try:
+            return code.decode(self.codec) if self.codec else ""
+        except UnicodeDecodeError:
+            return ""
 
     def _has(self, code: bytes) -> bool:
         return any(
@@ -80,78 +91,65 @@ class CodeMap:
         )
 
 
-TWO_BYTES = CodeMap(((b"\0\0", b"\xff\xff"),))
+TWO_BYTES = CodeMap(((b"\0\0", b"\xff\xff"),), other=None)
 
 
-def read_codes(program: bytes) -> CodeMap:
-    """Return the codes of the CMap `program`; one without spaces cannot be read."""
+def read_codes(program: bytes, base: CodeMap | None) -> CodeMap:
+    """Return the codes of the CMap `program`, which adds to `base`; without spaces it has none."""
     program = program[:MAX_MAP_BYTES]
-    spaces = []
-    for section in SPACES.finditer(program):
-        for row in SPACE.finditer(section[1]):
-            low, high = _bytes(row[1]), _bytes(row[2])
+    spaces = list(base.spaces) if base else []
+    for _, body in sections(program, b"codespacerange"):
+        for row in SPACE.finditer(body):
+            low, high = bytes_of(row[1]), bytes_of(row[2])
             if len(low) == len(high) <= LONGEST_CODE:
                 spaces.append((low, high))
-    ranges = sorted(islice(_glyph_ranges(program), MAX_RANGES))
-    return CodeMap(tuple(spaces[:MAX_SPACES]), tuple(ranges))
+    single = [
+        (bytes_of(row[1]), int(row[2]))
+        for _, body in sections(program, b"cidchar")
+        for row in islice(GLYPH.finditer(body), MAX_MAPPINGS)
+    ]
+    ranges = tuple(sorted(islice(_ranges(program, b"cidrange"), MAX_MAPPINGS)))
+    has_glyphs = base or single or ranges
+    return CodeMap(
+        spaces=tuple(spaces[:MAX_SPACES]),
+        ranges=ranges,
+        single=dict(single[:MAX_MAPPINGS]),
+        undefined=tuple(sorted(islice(_ranges(program, b"notdefrange"), MAX_MAPPINGS))),
+        base=base,
+        other=0 if has_glyphs else None,
+        codec=base.codec if base else "",
+        narrow=base.narrow if base else (),
+    )
 
 
-def _glyph_ranges(program: bytes) -> Iterator[Range]:
-    for section in GLYPHS.finditer(program):
-        if section[1] == b"char":
-            for row in GLYPH.finditer(section[2]):
-                yield Range(_code(row[1]), _code(row[1]), int(row[2]))
-        else:
-            for row in GLYPH_RANGE.finditer(section[2]):
-                yield Range(_code(row[1]), _code(row[2]), int(row[3]))
+def sections(program: bytes, *kinds: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and the content of all `begin<kind> ... end<kind>` in `program`."""
+    # Split, and not searched for as a whole: a map of nothing but beginnings would take for ever.
+    pieces = re.split(rb"begin(%b)" % b"|".join(kinds), program)
+    for kind, rest in zip(pieces[1::2], pieces[2::2], strict=True):
+        body, end, _ = rest.partition(b"end" + kind)
+        if end:
+            yield kind, body
 
 
-def _bytes(digits: bytes) -> bytes:
+def bytes_of(digits: bytes) -> bytes:
+    """Return the bytes that hexadecimal digits, and space between them, write."""
     digits = b"".join(digits.split())
     return bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
 
 
-@lru_cache(maxsize=16)
-def read_to_unicode(program: bytes) -> Mapping[int, str]:
-    """
-    Return code -> text for the ToUnicode map `program`, the same one for all fonts that share it.
-
-    What is not well formed is passed over, and so is what comes after MAX_MAPPINGS.
-    """
-    return dict(islice(_mappings(program[:MAX_MAP_BYTES]), MAX_MAPPINGS))
-
-
-def _mappings(program: bytes) -> Iterator[tuple[int, str]]:
-    for section in SECTION.finditer(program):
-        if section[1] == b"bfchar":
-            for row in CHAR.finditer(section[2]):
-                yield _code(row[1]), _text(row[2])
-        else:
-            for row in RANGE.finditer(section[2]):
-                yield from _range(_code(row[1]), _code(row[2]), row[3], row[4])
+def _ranges(program: bytes, kind: bytes) -> Iterator[Range]:
+    for _, body in sections(program, kind):
+        for row in GLYPH_RANGE.finditer(body):
+            low, high = bytes_of(row[1]), bytes_of(row[2])
+            yield Range(
+                len(low), int.from_bytes(low, "big"), int.from_bytes(high, "big"), int(row[3])
+            )
 
 
-def _range(
-    first: int, last: int, listed: bytes | None, start: bytes | None
-) -> Iterator[tuple[int, str]]:
-    codes = range(first, last + 1)
-    if listed is not None:
-        yield from zip(codes, (_text(item[1]) for item in HEX.finditer(listed)), strict=False)
-        return
-    text = _text(start or b"")
-    if not text:
-        return
-    head, final = text[:-1], ord(text[-1])
-    for code, character in zip(codes, range(final, sys.maxunicode + 1), strict=False):
-        yield code, head + chr(character)
-
-
-def _code(digits: bytes) -> int:
-    return int(b"".join(digits.split()), 16) if digits.strip() else 0
-
-
-def _text(digits: bytes) -> str:
-    digits = b"".join(digits.split())
-    return bytes.fromhex((digits + b"0" * (-len(digits) % 4)).decode()).decode(
-        "utf-16-be", "replace"
-    )
+def _range_of(code: bytes, ranges: tuple[Range, ...]) -> Range | None:
+    value = int.from_bytes(code, "big")
+    at = bisect_right(ranges, (len(code), value), key=lambda each: each[:2]) - 1
+    if at < 0 or ranges[at].length != len(code) or value > ranges[at].last:
+        return None
+    return ranges[at]

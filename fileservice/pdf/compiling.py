@@ -31,8 +31,7 @@ from fileservice.pdf.pages import Draft
 from fileservice.pdf.plans import Fonts, Plan, Program
 from fileservice.pdf.slots import Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
-from fileservice.pdf.templatefonts import UNREADABLE
-from fileservice.pdf.widgets import text_of
+from fileservice.pdf.templatefonts import UNREADABLE, text_of
 
 MAX_PAGES = 20
 MAX_OBJECTS = 20_000

@@ -136,8 +136,8 @@ def _check(line: Line) -> None:
             )
         if not show.is_certain or not font.is_measured:
             raise BadMode(
-                "A placeholder stands on a line with a font that does not say how wide its letters"
-                " are; export the template with its fonts embedded."
+                "A placeholder stands on a line with a font of which it cannot be told how wide its"
+                " letters are; export the template with its fonts embedded."
             )
         if show.state.mode >= FIRST_CLIPPING_MODE:
             raise BadMode(

@@ -1,5 +1,6 @@
 """The fonts a template is written in: what text its codes mean and how far they move the pen."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,17 +9,20 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, Stream
+from pikepdf import Array, Dictionary, Name, Stream, String
 
-from fileservice.pdf.cmaps import TWO_BYTES, CodeMap, read_codes, read_to_unicode
+from fileservice.pdf.cmaps import TWO_BYTES, CodeMap, read_codes
 from fileservice.pdf.encodings import STANDARD, character_of, standard_width, tables
 from fileservice.pdf.geometry import IDENTITY, Matrix
+from fileservice.pdf.predefined import predefined, texts_of
+from fileservice.pdf.tounicode import read_to_unicode
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 MAX_BYTE = 0xFF
-# ISO 32000-1 table 118: two bytes that are the glyph's number. Its twin for vertical writing, and
-# others by name, are not read: a line is set from left to right, with widths that are known.
-IDENTITY_CMAP = "/Identity-H"
+MAX_BASES = 4  # of a CMap that adds to another
+# How a CMap names the one it adds to, and that it is for vertical writing.
+USED = re.compile(rb"/([\w-]{1,64})\s+usecmap")
+VERTICAL = re.compile(rb"/WMode\s+1\b")
 # A placeholder is spelled in letters, also where the producer drew two of them as one.
 LIGATURES = {
     "\ufb00": "ff",
@@ -52,6 +56,7 @@ class TemplateFont:
         is_readable: False when neither can be told.
         is_measured: False when it leaves it to the reader how wide its letters are.
         texts: code -> text.
+        glyph_texts: glyph -> text, for codes that `texts` does not have.
         widths: glyph -> how far the pen moves, in thousandths of the font size; the glyph is the
             code where every code is one byte.
         spans: the same for glyphs from one to another, by the first.
@@ -64,18 +69,23 @@ class TemplateFont:
     is_readable: bool = True
     is_measured: bool = True
     texts: Mapping[int, str] = field(default_factory=dict)
+    glyph_texts: Mapping[int, str] = field(default_factory=dict)
     widths: dict[int, float] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     other_width: float = 0.0
 
     def decode(self, raw: bytes) -> Iterator[tuple[bytes, str, float]]:
         """Yield the code, the text and the width of each glyph that the string `raw` shows."""
-        codes = TWO_BYTES if self.codes is None else self.codes
-        pieces = map(bytes, zip(raw)) if self.codes is None else codes.split(raw)
-        for code in pieces:
-            value = int.from_bytes(code, "big")
-            text = self.texts.get(value, UNREADABLE)
-            yield code, LIGATURES.get(text, text), self.width_of(codes.glyph(value))
+        if self.codes is None:
+            for value in raw:
+                text = self.texts.get(value, UNREADABLE)
+                yield bytes([value]), LIGATURES.get(text, text), self.width_of(value)
+            return
+        for code in self.codes.split(raw):
+            glyph = self.codes.glyph(code)
+            text = self.texts.get(int.from_bytes(code, "big")) or self.codes.text(code)
+            text = text or self.glyph_texts.get(glyph, UNREADABLE)
+            yield code, LIGATURES.get(text, text), self.width_of(glyph)
 
     def width_of(self, glyph: int) -> float:
         """Return how far `glyph` moves the pen, in thousandths of the font size."""
@@ -132,14 +142,20 @@ def name_of(value: object) -> str:
         return ""
 
 
+def text_of(value: object) -> str:
+    """Return the text that `value` is, as a string or a stream; "" when it is none."""
+    if isinstance(value, Stream):
+        value = String(decoded(value) or b"")
+    try:
+        return str(value) if isinstance(value, String) else ""
+    except UnicodeDecodeError:
+        return ""
+
+
 def _read_composite(font: TemplateFont, source: Dictionary) -> None:
-    encoding = source.get("/Encoding")
-    font.codes = TWO_BYTES
-    if isinstance(encoding, Stream):
-        font.codes = read_codes(decoded(encoding) or b"")
-        font.is_readable = bool(font.codes.spaces) and int(real(encoding.get("/WMode"))) == 0
-    else:
-        font.is_readable = name_of(encoding) == IDENTITY_CMAP
+    codes = _codes(source.get("/Encoding"))
+    font.codes = codes or TWO_BYTES
+    font.is_readable = codes is not None
     descendants = source.get("/DescendantFonts")
     if not isinstance(descendants, Array) or not len(descendants):
         font.is_readable = False
@@ -153,6 +169,35 @@ def _read_composite(font: TemplateFont, source: Dictionary) -> None:
     widths = descendant.get("/W")
     if isinstance(widths, Array):
         _read_composite_widths(font, list(widths))
+    collection = descendant.get("/CIDSystemInfo")
+    if isinstance(collection, Dictionary):
+        font.glyph_texts = texts_of(text_of(collection.get("/Ordering")))
+    font.is_measured = not font.codes.narrow or not any(_uneven(font, font.codes))
+
+
+def _codes(encoding: object, bases: int = 0) -> CodeMap | None:
+    """Return the codes of a CMap, in the file or known by its name; None when it is not known."""
+    if not isinstance(encoding, Stream):
+        return predefined(name_of(encoding).removeprefix("/"))
+    program = decoded(encoding) or b""
+    if int(real(encoding.get("/WMode"))) or VERTICAL.search(program) or bases == MAX_BASES:
+        return None
+    named = USED.search(program)
+    used = encoding.get("/UseCMap") or (Name("/" + named[1].decode()) if named else None)
+    base = _codes(used, bases + 1)
+    if used is not None and base is None:
+        return None
+    codes = read_codes(program, base)
+    return codes if codes.spaces else None
+
+
+def _uneven(font: TemplateFont, codes: CodeMap) -> Iterator[int]:
+    """Yield the glyphs that are not told apart by `codes` but are of another width than most."""
+    spans = [Span(glyph, glyph, width) for glyph, width in font.widths.items()]
+    for first, last, width in (*spans, *font.spans):
+        is_told = any(low <= first and last <= high for low, high in codes.narrow)
+        if width != font.other_width and not is_told:
+            yield first
 
 
 def _read_composite_widths(font: TemplateFont, rows: list[object]) -> None:
@@ -161,8 +206,8 @@ def _read_composite_widths(font: TemplateFont, rows: list[object]) -> None:
     while at + 1 < len(rows):
         first, second = int(real(rows[at], -1)), rows[at + 1]
         if isinstance(second, Array):
-            for step, width in enumerate(list(second)):
-                font.widths[first + step] = real(width)
+            if first >= 0:
+                font.widths |= {first + step: real(w) for step, w in enumerate(list(second))}
             at += 2
             continue
         if at + 2 < len(rows) and first >= 0:

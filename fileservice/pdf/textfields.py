@@ -13,9 +13,9 @@ from fileservice.pdf.errors import OverLimits
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.rules import JOINED, Rule
 from fileservice.pdf.slots import Slot, Value
-from fileservice.pdf.templatefonts import TemplateFont, read_font, real
+from fileservice.pdf.templatefonts import TemplateFont, read_font, real, text_of
 from fileservice.pdf.values import LINE_BREAKS, MAX_VALUE_CHARACTERS
-from fileservice.pdf.widgets import READ_ONLY_FLAG, REQUIRED_FLAG, Rect, Widget, text_of
+from fileservice.pdf.widgets import READ_ONLY_FLAG, REQUIRED_FLAG, Rect, Widget
 
 CHOICE = "/Ch"
 # ISO 32000-1 tables 228 and 230.

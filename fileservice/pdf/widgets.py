@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pikepdf import Array, Dictionary, Name, Object, Stream, String
+from pikepdf import Array, Dictionary, Name, Object
 
-from fileservice.pdf.templatefonts import decoded, name_of, real
+from fileservice.pdf.templatefonts import name_of, real, text_of
 
 MAX_PARENTS = 32  # of a field, which may be its own
 MAX_NAME = 200  # characters of a field's full name
@@ -101,16 +101,6 @@ def take_widgets(page: Dictionary) -> list[Widget]:
             [entry for entry in annotations if entry.get("/Subtype") != Name.Widget]
         )
     return [Widget(tuple(_chain(entry))) for entry in taken]
-
-
-def text_of(value: object) -> str:
-    """Return the text that `value` is, as a string or a stream; "" when it is none."""
-    if isinstance(value, Stream):
-        value = String(decoded(value) or b"")
-    try:
-        return str(value) if isinstance(value, String) else ""
-    except UnicodeDecodeError:
-        return ""
 
 
 def values_of(listed: object) -> list[float]:
