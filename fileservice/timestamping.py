@@ -2,19 +2,13 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 
 from asn1crypto import cms, core, tsp
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from fileservice.errors import RemoteFailed
 from fileservice.fetch.errands import Errand
 from fileservice.fetch.fetching import Fetcher, Wanted
+from fileservice.pdf.signeddata import MALFORMED, BadSignedData, read_signed_data
 from fileservice.remoteurls import RemoteUrl
 
 # With the authority's certificates; a token has its room before it is known.
@@ -29,21 +23,6 @@ WANTED = Wanted(
     seconds=10,
 )
 GRANTED = ("granted", "granted_with_mods")
-DIGESTS: dict[str, type[hashes.HashAlgorithm]] = {
-    "sha256": hashes.SHA256,
-    "sha384": hashes.SHA384,
-    "sha512": hashes.SHA512,
-}
-# What asn1crypto and cryptography make of bytes that are something else.
-MALFORMED = (
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-)
 
 
 class Authority:
@@ -105,10 +84,10 @@ def _checked(response: Response, imprint: bytes, nonce: int) -> bytes:
     if response["status"]["status"].native not in GRANTED:
         raise BadToken(f"refused: {_reason(response['status'])}")
     token = response["time_stamp_token"]
+    encoded: bytes = token.dump()
     info = token["content"]["encap_content_info"]["content"].parsed
     _check_info(info, imprint, nonce)
-    _check_signature(token["content"], info.dump())
-    encoded: bytes = token.dump()
+    _check_signature(encoded)
     return encoded
 
 
@@ -145,51 +124,10 @@ def _check_info(info: object, imprint: bytes, nonce: int) -> None:
         raise BadToken("sent the answer to another query")
 
 
-def _check_signature(signed: cms.SignedData, info: bytes) -> None:
-    [signer] = signed["signer_infos"]
-    attributes = {each["type"].native: each["values"] for each in signer["signed_attrs"]}
-    digest = DIGESTS[signer["digest_algorithm"]["algorithm"].native]()
-    if attributes["message_digest"][0].native != _digest(digest, info):
-        raise BadToken("sent a time-stamp whose signature is broken")
-    certificate = _certificate(signed, signer["sid"])
-    if not _is_meant(certificate, attributes):
-        raise BadToken("sent a time-stamp that means another certificate")
-    key = x509.load_der_x509_certificate(certificate).public_key()
-    value = signer["signature"].native
-    # It is signed as the set it is, and sent under another tag (RFC 5652 5.4).
-    attributes_signed = b"\x31" + signer["signed_attrs"].dump()[1:]
+def _check_signature(token: bytes) -> None:
     try:
-        if isinstance(key, RSAPublicKey):
-            key.verify(value, attributes_signed, PKCS1v15(), digest)
-        elif isinstance(key, EllipticCurvePublicKey):
-            key.verify(value, attributes_signed, ECDSA(digest))
-        else:
-            raise BadToken("signs with another kind of key than RSA or ECDSA")
-    except InvalidSignature as error:
-        raise BadToken("sent a time-stamp whose signature is broken") from error
-
-
-def _certificate(signed: cms.SignedData, wanted: cms.SignerIdentifier) -> bytes:
-    for choice in signed["certificates"]:
-        own = choice.chosen
-        issuer = cms.IssuerAndSerialNumber(
-            {"issuer": own.issuer, "serial_number": own.serial_number}
-        )
-        if wanted.chosen.native in (issuer.native, own.key_identifier):
-            certificate: bytes = own.dump()
-            return certificate
-    raise BadToken("left its certificate out")
-
-
-def _is_meant(certificate: bytes, attributes: Mapping[str, cms.SetOfAny]) -> bool:
-    """RFC 3161 2.4.2, RFC 5816: what is signed names the certificate, by SHA-1 or another hash."""
-    if "signing_certificate_v2" in attributes:
-        meant = attributes["signing_certificate_v2"][0]["certs"][0]
-        name = meant["hash_algorithm"]["algorithm"].native
-    else:
-        meant, name = attributes["signing_certificate"][0]["certs"][0], "sha1"
-    return bool(meant["cert_hash"].native == hashlib.new(name, certificate).digest())
-
-
-def _digest(algorithm: hashes.HashAlgorithm, content: bytes) -> bytes:
-    return hashlib.new(algorithm.name, content).digest()
+        signed = read_signed_data(token)
+    except BadSignedData as error:
+        raise BadToken(f"sent a time-stamp that {error}") from error
+    if signed.content is None or not signed.signs(signed.content):
+        raise BadToken("sent a time-stamp whose signature is broken")

@@ -212,7 +212,7 @@ async def test_an_authority_of_openssl_is_understood(
         (of_something_else, "stamped something else"),
         (of_another_query, "answer to another query"),
         (without_its_certificate, "left its certificate out"),
-        (with_a_broken_signature, "signature is broken"),
+        (with_a_broken_signature, "not made with the key of its certificate"),
         (with_another_time, "signature is broken"),
         (with_another_certificate, "means another certificate"),
         (lambda _: Response({"status": {"status": "granted"}}), "no time-stamp"),
