@@ -214,9 +214,9 @@ def test_pages_that_lead_to_each_other_hang_where_they_say() -> None:
 
 
 def test_what_refers_to_the_document_refers_to_nothing() -> None:
-    template = template_of(linked(b"/Of 2 0 R"))
+    template = template_of(linked(b"/Dest[3 0 R/Fit]/H 2 0 R"))
 
     content = checked(merged_of(template, ["Ada"]))
 
     assert content.count(b"/Type/Pages") == 1
-    assert b"/Of null" in content
+    assert b"/H null" in content

@@ -200,12 +200,18 @@ def test_what_was_filled_stays_as_it_was() -> None:
     [
         (b"", ()),
         (b"/Annots[]", ()),
-        (b"/Annots[6 0 R]", (b"<</Type/Annot/Subtype/Link/Rect[1 1 9 9]/Border[0 0 0]>>",)),
+        (
+            b"/Annots[6 0 R]",
+            (b"<</Type/Annot/Subtype/Link/Dest[3 0 R/Fit]/Rect[1 1 9 9]/Border[0 0 0]>>",),
+        ),
         (
             b"/Annots 6 0 R",
-            (b"[7 0 R]", b"<</Type/Annot/Subtype/Link/Rect[1 1 9 9]/Contents(a \\) [b)>>"),
+            (
+                b"[7 0 R]",
+                b"<</Type/Annot/Subtype/Link/Dest[3 0 R/Fit]/Rect[1 1 9 9]/Contents(a \\) [b)>>",
+            ),
         ),
-        (b"/Annots[<</Type/Annot/Subtype/Link/Rect[1 1 9 9]>>]", ()),
+        (b"/Annots[<</Type/Annot/Subtype/Link/Dest[3 0 R/Fit]/Rect[1 1 9 9]>>]", ()),
     ],
 )
 def test_the_annotations_of_the_page_stay(page: bytes, more: tuple[bytes, ...]) -> None:
