@@ -55,12 +55,14 @@ async def render(
     *,
     now: datetime,
     zone: ZoneInfo,
+    origin: str = "",
     signatures: Signatures | None = None,
 ) -> bytes:
     """
     Return a certificate from the template `wanted`, dated `now` as clocks in `zone` show it.
 
-    Nothing of it is stored; where the template asks for `%id%` it gets a number of its own.
+    Nothing of it is stored; where the template asks for `%id%` it gets a number of its own, and a
+    QR code leads to where the service at `origin` would verify that.
 
     Raises:
         FileserviceError: as `Templates.get`.
@@ -68,26 +70,44 @@ async def render(
         ServiceUnavailable, RemoteFailed, RemoteTimeout, UrlRefused: as `Signatures.sign`.
     """
     template = await templates.get(wanted)
-    content = fill(template, values, number=new_number(), issued_at=now.astimezone(zone))
+    content = fill(
+        template, values, number=new_number(), issued_at=now.astimezone(zone), origin=origin
+    )
     if signatures is None:
         return content
     return await signatures.sign(content, now=now)
 
 
 def fill(
-    template: CompiledTemplate, values: Mapping[str, str], *, number: str, issued_at: datetime
+    template: CompiledTemplate,
+    values: Mapping[str, str],
+    *,
+    number: str,
+    issued_at: datetime,
+    origin: str = "",
 ) -> bytes:
     """
     Return the certificate `number`, which it shows where the template asks for `%id%`.
 
+    `origin` is the address of the service (RFC 6454), where its QR code leads to.
+
     Raises:
-        BadValue: a value is missing, unknown, cannot be drawn or does not fit.
+        BadValue: a value is missing, unknown, cannot be drawn or does not fit; or there is a QR
+            code and no `origin`.
     """
     if "id" in values:
         raise BadValue("The number cannot be given: each certificate gets one of its own.")
     if "id" in template.fields:
         values = {**values, "id": number}
-    return template.fill(values, issued_at=issued_at, number=number)
+    link = verify_link(origin, number) if template.has_code else ""
+    if template.has_code and not origin:
+        raise BadValue("The template has a QR code: say at which address the service is reached.")
+    return template.fill(values, issued_at=issued_at, number=number, link=link)
+
+
+def verify_link(origin: str, number: str) -> str:
+    """Return the link to where the service at `origin` tells of the certificate `number`."""
+    return f"{origin}/verify/{number}"
 
 
 def new_number() -> str:

@@ -59,9 +59,9 @@ class Issuing:
         self.registry = registry
         self.signatures = signatures
 
-    async def issue(self, order: Order, *, sender: str, now: datetime) -> Issued:
+    async def issue(self, order: Order, *, sender: str, origin: str, now: datetime) -> Issued:
         """
-        Return a new certificate, dated `now`, once it is durable.
+        Return a new certificate, dated `now`, once it is durable; `origin` as for `fill`.
 
         Raises:
             FileserviceError: as `Templates.get` and `Signatures.sign`.
@@ -73,7 +73,13 @@ class Issuing:
         expires_at = expiry(order.expires_at, zone, now=now)
         template = await self.templates.get(order.template)
         number = new_number()
-        content = fill(template, order.values, number=number, issued_at=now.astimezone(zone))
+        content = fill(
+            template,
+            order.values,
+            number=number,
+            issued_at=now.astimezone(zone),
+            origin=origin,
+        )
         if self.signatures is not None:
             content = await self.signatures.sign(content, now=now)
         plan = template.plan

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.client import Answer, Client
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
+# How long an example takes is no fact about the code: machines are shared.
+settings.register_profile("fileservice", deadline=None)
+settings.load_profile("fileservice")
 
 
 @dataclass(frozen=True, slots=True)

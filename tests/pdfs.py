@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pikepdf
 
+from fileservice.pdf.plans import Plan
+from fileservice.pdf.slots import Slot
 from tests.conftest import need_program
 
 HELVETICA = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
@@ -120,6 +122,11 @@ def words_of(content: bytes) -> list[tuple[float, float, str]]:
             word = line.split(">", 1)[1].rsplit("</word>", 1)[0]
             words.append((float(values["xMin"].strip('"')), float(values["xMax"].strip('"')), word))
     return words
+
+
+def lines_of(plan: Plan) -> list[Slot]:
+    """Return the lines with placeholders; QR codes are none."""
+    return [slot for slot in plan.slots if isinstance(slot, Slot)]
 
 
 def shipped_template() -> bytes:

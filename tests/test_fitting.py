@@ -15,7 +15,7 @@ from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.plans import Plan
 from fileservice.pdf.slots import Literal, Slot, Value
 from fileservice.pdf.wrapping import split_words
-from tests.pdfs import checked, page_of, text_of
+from tests.pdfs import checked, lines_of, page_of, text_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
 VALUE = Value("name", None, 0, 10.0, 1.0, 0.0, b"")
@@ -116,7 +116,7 @@ def test_a_line_ends_where_custom_lets_it(text: str, pieces: list[str]) -> None:
 def plan() -> Plan:
     page = page_of(b"BT /F1 14 Tf 60 700 Td (Name: %name%.) Tj ET")
     plan = plan_template(page, shipped_fonts())
-    return replace(plan, slots=tuple(replace(slot, max_lines=4) for slot in plan.slots))
+    return replace(plan, slots=tuple(replace(slot, max_lines=4) for slot in lines_of(plan)))
 
 
 def test_a_wrapped_value_is_on_the_page_whole() -> None:

@@ -19,6 +19,7 @@ from fileservice.signingkeys import make_signing_key
 from tests.client import FORM_TYPE, Answer, field_part, file_part, form_body
 from tests.conftest import Server, serving
 from tests.pdfs import checked, page_of, text_of
+from tests.rasters import by_poppler, read
 from tests.signatures import VALID, pdfsig
 
 JSON = {"Accept": "application/json"}
@@ -74,6 +75,30 @@ def test_what_is_issued_is_what_is_downloaded(numbered: Server) -> None:
     assert told["size"] == len(answer.body)
     assert told["values"] == {"name": "Żółć Ада"}
     assert told["state"] == "valid"
+
+
+def test_the_code_on_a_certificate_leads_to_where_it_is_verified(numbered: Server) -> None:
+    program = b"BT /F1 14 Tf 60 700 Td (For %name%) Tj 0 -40 Td (%qr.120%) Tj ET"
+    (numbered.root / "pdf_templates" / "coded.pdf").write_bytes(page_of(program))
+    told = issue(numbered, template="coded", values={"name": "Ada"})
+
+    ((link, _),) = read(by_poppler(checked(fetch(numbered, told).body)))
+
+    assert link == told["verify_url"]
+    verified = numbered.ask("GET", path_of(numbered, link), headers=JSON).json
+    assert verified["values"] == {"name": "Ada"}
+    assert verified["state"] == "valid"
+
+
+def test_a_code_on_a_certificate_that_is_not_kept_leads_to_nothing(numbered: Server) -> None:
+    (numbered.root / "pdf_templates" / "fleeting.pdf").write_bytes(
+        page_of(b"BT /F1 14 Tf 60 700 Td (%qr.120%) Tj ET")
+    )
+    answer = numbered.ask("GET", "/certificate?template=fleeting")
+
+    ((link, _),) = read(by_poppler(checked(answer.body)))
+
+    assert numbered.ask("GET", path_of(numbered, link)).status == 404
 
 
 def test_the_answer_has_every_link(server: Server) -> None:

@@ -28,7 +28,7 @@ from fileservice.pdf.errors import (
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, shipped_fonts
 from tests.conftest import need_program
-from tests.pdfs import HELVETICA, checked, page_of, pdf_of, stream_of, text_of, words_of
+from tests.pdfs import HELVETICA, checked, lines_of, page_of, pdf_of, stream_of, text_of, words_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
 STAMP = "2026-11-21T08:30:05+00:00"
@@ -157,7 +157,7 @@ def test_a_turned_page_is_centred_as_it_is_seen(turn: int) -> None:
 
     template = page_of(program, page=b"/Rotate %d" % turn)
 
-    assert [slot.align for slot in compiled(template).plan.slots] == [0.5]
+    assert [slot.align for slot in lines_of(compiled(template).plan)] == [0.5]
     assert STAMP in text_of(filled(template))
 
 
@@ -193,7 +193,7 @@ def test_a_value_stops_where_other_text_begins() -> None:
         b"BT /F1 12 Tf 60 700 Td (Name: %name%) Tj 200 0 Td (Date: 1) Tj -200 -20 Td (Name:) Tj ET"
     )
 
-    (slot,) = compiled(template).plan.slots
+    (slot,) = lines_of(compiled(template).plan)
 
     assert slot.room == pytest.approx(196)
 
@@ -284,7 +284,7 @@ def test_what_is_drawn_but_not_there_is_passed_over() -> None:
 def test_a_value_stays_within_its_form(box: bytes, room: float) -> None:
     form = form_of(TJ, b"/Matrix[2 0]").replace(b"[0 0 600 800]", box)
 
-    (slot,) = compiled(drawn(form, program=b"/X6 Do")).plan.slots
+    (slot,) = lines_of(compiled(drawn(form, program=b"/X6 Do")).plan)
 
     assert slot.room == pytest.approx(room)
 
@@ -361,7 +361,7 @@ def test_two_byte_codes_are_read_through_to_unicode() -> None:
     template = compiled(composite())
 
     assert template.fields == {"timestamp"}
-    assert [slot.width for slot in template.plan.slots] == [
+    assert [slot.width for slot in lines_of(template.plan)] == [
         pytest.approx((800 * 2 + 600 + 700 * 3 + 500 * 4) * 20 / 1000)
     ]
     assert template.plan.faces == ("NotoSerif-Regular",)
@@ -408,7 +408,7 @@ def with_codes(codes: bytes, entries: bytes = b"") -> bytes:
 
 
 def test_codes_of_several_lengths_are_read() -> None:
-    (slot,) = compiled(with_codes(CODES)).plan.slots
+    (slot,) = lines_of(compiled(with_codes(CODES)).plan)
 
     # Eleven glyphs of 500, but for the `t` of 900; then A of 600 and B of 500.
     assert slot.width == pytest.approx((10 * 500 + 900 + 600 + 500) * 20 / 1000)
@@ -456,7 +456,8 @@ def test_a_type_3_font_has_units_of_its_own() -> None:
         b"/LastChar 3/Widths[50 60 70]/CharProcs<<>>"
         b"/Encoding<</Differences[1/percent/n/percent]>>>>"
     )
-    (slot,) = compiled(page_of(b"BT /F1 10 Tf 60 700 Td <010203> Tj ET", font=font)).plan.slots
+    template = compiled(page_of(b"BT /F1 10 Tf 60 700 Td <010203> Tj ET", font=font))
+    (slot,) = lines_of(template.plan)
 
     assert slot.width == pytest.approx(18)
 

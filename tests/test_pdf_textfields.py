@@ -12,7 +12,7 @@ from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.plans import Plan
 from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Value
-from tests.pdfs import checked, form_of, program_of, stream_of, text_of, words_of
+from tests.pdfs import checked, form_of, lines_of, program_of, stream_of, text_of, words_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
 NAME = b"/T(name)/Rect[100 700 400 720]"
@@ -187,7 +187,7 @@ def test_two_fields_of_one_name_take_what_either_takes() -> None:
     ],
 )
 def test_what_a_field_holds_is_its_default(held: bytes, shown: str) -> None:
-    ((value,),) = [slot.parts for slot in compiled(form_of(NAME + held)).plan.slots]
+    ((value,),) = [slot.parts for slot in lines_of(compiled(form_of(NAME + held)).plan)]
 
     assert isinstance(value, Value)
     assert value.default == shown

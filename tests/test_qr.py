@@ -1,63 +1,25 @@
 """QR codes as a page draws them, read back from what poppler and pdfium show."""
 
-import subprocess
-from collections.abc import Callable
-
-import pypdfium2
 import pytest
-import zxingcpp
 
 from fileservice.certificates import new_number
-from fileservice.pdf.qr import MAX_TEXT_BYTES, QUIET_ZONE, Box, alternative, qr_program
-from tests.conftest import need_program
+from fileservice.errors import BadValue
+from fileservice.pdf.geometry import Matrix
+from fileservice.pdf.qr import MAX_TEXT_BYTES, QUIET_ZONE, alternative, qr_program
 from tests.pdfs import checked, page_of
+from tests.rasters import Draw, by_pdfium, by_poppler, read
 
 SIDE = 300  # of the page, in points
-DPI = 144
 LINK = "https://certificates.example/verify/7Q4M0ZJ2W9XKC5T8B3NVRD6HYP"
 BLUE_PAGE = b"0.1 0.1 0.4 rg 0 0 %d %d re f " % (SIDE, SIDE)
 
-type Raster = memoryview
-type Draw = Callable[[bytes], Raster]
 
-
-def by_poppler(content: bytes) -> Raster:
-    done = subprocess.run(
-        [need_program("pdftoppm"), "-gray", "-r", str(DPI), "-"],
-        input=content,
-        capture_output=True,
-        check=True,
-    )
-    assert not done.stderr
-    kind, width, height, _, pixels = done.stdout.split(maxsplit=4)
-    assert kind == b"P5"
-    return shaped(pixels, int(width), int(height))
-
-
-def by_pdfium(content: bytes) -> Raster:
-    document = pypdfium2.PdfDocument(content)
-    bitmap = document[0].render(scale=DPI / 72, grayscale=True)
-    rows = bytes(bitmap.buffer)
-    width, height, stride = bitmap.width, bitmap.height, bitmap.stride
-    bitmap.close()
-    document.close()
-    pixels = b"".join(rows[at * stride : at * stride + width] for at in range(height))
-    return shaped(pixels, width, height)
-
-
-def shaped(pixels: bytes, width: int, height: int) -> Raster:
-    return memoryview(pixels[: width * height]).cast("B", (height, width))
+def square(x: float, y: float, side: float) -> Matrix:
+    return Matrix(side, 0, 0, side, x, y)
 
 
 def page_with(program: bytes) -> bytes:
     return checked(page_of(program, box=b"0 0 %d %d" % (SIDE, SIDE)))
-
-
-def read(raster: Raster) -> list[tuple[str, str]]:
-    # Among so many modules it takes some rows for a bar code now and then.
-    kind = zxingcpp.BarcodeFormat.QRCode
-    codes = zxingcpp.read_barcodes(raster)
-    return [(code.text, code.ec_level) for code in codes if code.format == kind]
 
 
 @pytest.fixture(params=[by_poppler, by_pdfium])
@@ -68,7 +30,7 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 
 @pytest.mark.parametrize("side", [54, 61.7, 90, 200])
 def test_a_code_is_read_as_it_was_given(draw: Draw, side: float) -> None:
-    page = page_with(qr_program(LINK, Box(20.3, 30.6, side)))
+    page = page_with(qr_program(LINK, square(20.3, 30.6, side)))
 
     assert read(draw(page)) == [(LINK, "M")]
 
@@ -77,24 +39,24 @@ def test_many_links_are_read_as_they_were_given(draw: Draw) -> None:
     for _ in range(12):
         link = f"https://certificates.example/verify/{new_number()}"
 
-        assert read(draw(page_with(qr_program(link, Box(9, 9, 72))))) == [(link, "M")]
+        assert read(draw(page_with(qr_program(link, square(9, 9, 72))))) == [(link, "M")]
 
 
 @pytest.mark.parametrize("text", ["x", "7" * MAX_TEXT_BYTES, "/é/字", "a" * MAX_TEXT_BYTES])
 def test_other_texts_are_read_too(draw: Draw, text: str) -> None:
-    [(found, _)] = read(draw(page_with(qr_program(text, Box(10, 10, 280)))))
+    [(found, _)] = read(draw(page_with(qr_program(text, square(10, 10, 280)))))
 
     assert found == text
 
 
 def test_a_code_is_read_on_a_dark_page(draw: Draw) -> None:
-    page = page_with(BLUE_PAGE + qr_program(LINK, Box(50, 50, 120)))
+    page = page_with(BLUE_PAGE + qr_program(LINK, square(50, 50, 120)))
 
     assert read(draw(page)) == [(LINK, "M")]
 
 
 def test_the_code_fills_its_box_with_its_quiet_zone(draw: Draw) -> None:
-    box = Box(50, 100, 148)  # 37 modules of 4 points, each 8 pixels
+    box = square(50, 100, 148)  # 37 modules of 4 points, each 8 pixels
     raster = draw(page_with(BLUE_PAGE + qr_program("http://a.test/0123456789", box)))
 
     pixels = [bytes(raster[at, x] for x in range(2 * SIDE)) for at in range(2 * SIDE)]
@@ -112,14 +74,14 @@ def test_the_code_fills_its_box_with_its_quiet_zone(draw: Draw) -> None:
 
 def modules(text: str) -> int:
     """Return the side of a code with its quiet zone."""
-    program = qr_program(text, Box(0, 0, 1)).split()
+    program = qr_program(text, square(0, 0, 1)).split()
     return int(program[program.index(b"re") - 1])
 
 
 def test_no_seams_are_between_the_rows_of_a_dark_field(draw: Draw) -> None:
     # 2.6 pixels a module: edges fall between pixels, and the finder's three rows must stay one.
     side = 1.3 * modules(LINK)
-    raster = draw(page_with(qr_program(LINK, Box(20, 20, side))))
+    raster = draw(page_with(qr_program(LINK, square(20, 20, side))))
 
     x = round(2 * (20 + 1.3 * (QUIET_ZONE + 3.5)))
     top = 2 * (SIDE - 20 - side) + 2.6 * (QUIET_ZONE + 2)
@@ -128,7 +90,7 @@ def test_no_seams_are_between_the_rows_of_a_dark_field(draw: Draw) -> None:
 
 
 def test_the_state_of_the_page_is_left_as_it_was() -> None:
-    program = qr_program(LINK, Box(0, 0, 90))
+    program = qr_program(LINK, square(0, 0, 90))
 
     assert program.startswith(b"q ")
     assert program.endswith(b"Q ")
@@ -136,13 +98,13 @@ def test_the_state_of_the_page_is_left_as_it_was() -> None:
 
 
 def test_the_same_text_makes_the_same_bytes() -> None:
-    assert qr_program(LINK, Box(1, 2, 3)) == qr_program(LINK, Box(1, 2, 3))
-    assert qr_program(LINK, Box(1, 2, 3)) != qr_program(LINK + "X", Box(1, 2, 3))
+    assert qr_program(LINK, square(1, 2, 3)) == qr_program(LINK, square(1, 2, 3))
+    assert qr_program(LINK, square(1, 2, 3)) != qr_program(LINK + "X", square(1, 2, 3))
 
 
 def test_a_text_that_is_too_long_is_refused() -> None:
-    with pytest.raises(ValueError, match="300 bytes"):
-        qr_program("é" * (MAX_TEXT_BYTES // 2 + 1), Box(0, 0, 90))
+    with pytest.raises(BadValue, match="330 bytes"):
+        qr_program("é" * (MAX_TEXT_BYTES // 2 + 1), square(0, 0, 90))
 
 
 def test_those_who_do_not_see_the_code_are_told_where_it_leads() -> None:

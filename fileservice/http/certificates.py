@@ -12,7 +12,7 @@ from fileservice.certificates import DEFAULT_TEMPLATE, render, zone_of
 from fileservice.errors import BadRequest
 from fileservice.http.answers import methods
 from fileservice.http.lifespan import resources_of
-from fileservice.http.visitors import admit
+from fileservice.http.visitors import admit, origin_of
 
 MAX_PARAMETERS = 64
 DEFAULT_ZONE = "UTC"
@@ -38,6 +38,7 @@ async def certificate(request: ASGIRequest) -> HttpResponseBase:
         wish.values,
         now=datetime.now(UTC),
         zone=zone_of(wish.zone),
+        origin=origin_of(request),
         signatures=resources.signatures,
     )
     return HttpResponse(

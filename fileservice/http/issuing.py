@@ -8,6 +8,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
+from fileservice.certificates import verify_link
 from fileservice.errors import Forbidden, NotFound
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.certificates import parameters_of
@@ -44,7 +45,10 @@ async def certificates(request: NativeRequest) -> HttpResponseBase:
     if needs_form_token(request) and not is_form_token(request, token):
         raise Forbidden(f"The form needs its own {TOKEN_FIELD}, or the request X-CSRFToken.")
     issued = await resources.issuing.issue(
-        order, sender=sender_of(browser_of(request)), now=datetime.now(UTC)
+        order,
+        sender=sender_of(browser_of(request)),
+        origin=origin_of(request),
+        now=datetime.now(UTC),
     )
     return created(request, issued)
 
@@ -77,7 +81,7 @@ def links(request: ASGIRequest, issued: Issued) -> tuple[str, str, str]:
     return (
         f"{origin}/certificates/{issued.id}/certificate.pdf",
         f"{origin}/issued/{issued.key}",
-        f"{origin}/verify/{issued.number}",
+        verify_link(origin, issued.number),
     )
 
 

@@ -4,10 +4,10 @@ from copy import copy
 
 from pikepdf import Array, Dictionary, Name, Page
 
+from fileservice.pdf.draft import Draft
 from fileservice.pdf.flattening import enclose
 from fileservice.pdf.geometry import numbers
 from fileservice.pdf.looks import look_of
-from fileservice.pdf.pages import Draft
 from fileservice.pdf.templatefonts import name_of
 from fileservice.pdf.widgets import Widget
 

@@ -10,6 +10,7 @@ from pikepdf import Dictionary, Name, Object, Pdf
 from fileservice.pdf.activecontent import remove_active_content
 from fileservice.pdf.annotations import draw_annotations
 from fileservice.pdf.answers import MAX_FILE_BYTES
+from fileservice.pdf.draft import Draft
 from fileservice.pdf.errors import (
     Damaged,
     Encrypted,
@@ -24,12 +25,11 @@ from fileservice.pdf.errors import (
 from fileservice.pdf.faces import Sign
 from fileservice.pdf.fields import PLACEHOLDER, near_misses
 from fileservice.pdf.filling import CompiledTemplate
-from fileservice.pdf.flattening import compile_with_fields
+from fileservice.pdf.flattening import compile_with_fields, lay_links
 from fileservice.pdf.fonts import Face, FontSet
-from fileservice.pdf.freezing import freeze
-from fileservice.pdf.pages import Draft
-from fileservice.pdf.plans import Fonts, Plan, Program
-from fileservice.pdf.slots import Value
+from fileservice.pdf.freezing import Frozen, freeze
+from fileservice.pdf.plans import Open, Plan, Program
+from fileservice.pdf.slots import PAGE, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
 from fileservice.pdf.templatefonts import UNREADABLE, text_of
 
@@ -39,8 +39,12 @@ MAX_SLOTS = 200
 # What names and titles are written with; what a template's own subset has costs a certificate
 # nothing.
 LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2027)))) + "€№™"
-# All that the two values made here are written with.
-MADE_HERE = {"timestamp": "0123456789-:+TZ", "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ"}
+# All that the values made here are written with.
+MADE_HERE = {
+    "timestamp": "0123456789-:+TZ",
+    "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ",
+    PAGE: "0123456789",
+}
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")  # BCP 47, as far as we look
 # How pikepdf says that an object is not what it was asked for: a number of 20 digits, a name that
 # is no text, a stream that does not unpack. Any line that looks into a template can meet them.
@@ -76,17 +80,18 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
     language = _language(pdf)
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set)
     form = _form(pdf)
-    for number, page in enumerate(pdf.pages, 1):
+    for draft.page, page in enumerate(pdf.pages, 1):
         try:
             draw_annotations(draft, page)
             compile_with_fields(draft, page, form)
         except TemplateError as error:
-            raise type(error)(f"Page {number}: {error.detail}") from error
-    if not any(draft.names()):
+            raise type(error)(f"Page {draft.page}: {error.detail}") from error
+    if not draft.asks_for_something:
         raise _nothing_found(draft)
     if len(draft.slots) > MAX_SLOTS:
         raise OverLimits(f"There are more than {MAX_SLOTS} lines with placeholders.")
     remove_active_content(pdf)
+    lay_links(draft)
     pdf.trailer.Info = draft.mark(Dictionary())
     return _frozen(draft, digest, title, language)
 
@@ -199,10 +204,6 @@ def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
         number = frozen.size + at * OBJECTS_PER_SUBSET
         bodies += base.objects(number, compress=True)
         references += b"/%bB%d %d 0 R" % (prefix.encode(), at, number)
-    fonts = []
-    for mark in draft.fonts:
-        number, body = frozen.marked[mark]
-        fonts.append(Fonts(number, body.removesuffix(b">>") + references))
     frozen = frozen.with_objects(bodies)
     programs = []
     for mark, pieces in draft.programs.items():
@@ -215,7 +216,8 @@ def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
         slots=tuple(draft.slots),
         rules=draft.rules,
         programs=tuple(programs),
-        fonts=tuple(fonts),
+        fonts=tuple(_open(frozen, mark, references) for mark in draft.fonts),
+        links=tuple(_open(frozen, mark) for mark in draft.link_marks),
         info=frozen.marked[draft.marks][0],
         root=frozen.root,
         title=title,
@@ -230,11 +232,18 @@ def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
     )
 
 
+def _open(frozen: Frozen, mark: int, entries: bytes = b"") -> Open:
+    """Return a marked dictionary, with `entries`, for each certificate to complete."""
+    number, body = frozen.marked[mark]
+    return Open(number, body.removesuffix(b">>") + entries)
+
+
 def _base_signs(draft: Draft, number: int, face: Face) -> list[Sign]:
     """Return what comes with the template: Latin, or less if only the time or the number is set."""
     values = [
         part
         for slot in draft.slots
+        if isinstance(slot, Slot)
         for part in slot.parts
         if isinstance(part, Value) and part.face == number
     ]

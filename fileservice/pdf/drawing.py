@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pikepdf
 
+from fileservice.pdf.codes import is_code
 from fileservice.pdf.fields import Field, Part
 from fileservice.pdf.geometry import number, numbers
 from fileservice.pdf.lines import Line, PlacedGlyph
@@ -38,6 +39,8 @@ def make_slot(field: Field, program: Sequence[Instruction], face_of: FaceOf) -> 
         gap = glyphs[0].x - pen
         if part.name is None:
             parts.append(_literal(glyphs, gap, program))
+        elif is_code(part.name):
+            parts.append(_blank(glyphs, gap, program))
         else:
             parts.append(_value(part, glyphs[0], gap, program, face_of))
         pen = glyphs[-1].x + glyphs[-1].width
@@ -80,6 +83,14 @@ def _literal(glyphs: Sequence[PlacedGlyph], gap: float, program: Sequence[Instru
     pieces.append(b"]TJ ")
     text = b"".join(pieces).replace(b"><", b"")
     return Literal(text, pen - glyphs[0].x + gap)
+
+
+def _blank(glyphs: Sequence[PlacedGlyph], gap: float, program: Sequence[Instruction]) -> Literal:
+    """Return what moves the pen over `glyphs` and draws nothing."""
+    style = _style(glyphs[0])
+    width = gap + glyphs[-1].x + glyphs[-1].width - glyphs[0].x
+    moved = number(-width * 1000 / (style.size * style.stretch))
+    return Literal(b"%s[%s]TJ " % (_set_style(style, program), moved), width)
 
 
 def _value(

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from fileservice.pdf.boxes import Box
 from fileservice.pdf.errors import BadMode, SplitLigature, UnknownCmap
 from fileservice.pdf.lines import Line, PlacedGlyph
+from fileservice.pdf.slots import PAGE
 
 # `%name%`, `%name|text%` and the same in double braces; the text is for when no value is given.
 NAME = r"[A-Za-z][A-Za-z0-9_.-]{0,63}"
@@ -60,18 +62,9 @@ class Field:
     room: float
 
 
-class Box(NamedTuple):
-    """What of the displayed page can be drawn on."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-
-def find_fields(lines: Sequence[Line], box: Box) -> list[Field]:
+def find_fields(lines: Sequence[Line], box: Box, page: int) -> list[Field]:
     """
-    Return the lines that have placeholders.
+    Return the lines that have placeholders; `page` is the number of their page.
 
     Raises:
         SplitLigature, UnknownCmap, BadMode: there is one, but it cannot be filled.
@@ -79,7 +72,7 @@ def find_fields(lines: Sequence[Line], box: Box) -> list[Field]:
     margin = _margin(lines, box)
     fields = []
     for line in lines:
-        parts = _parts(line)
+        parts = _parts(line, page)
         if not parts:
             continue
         _check(line)
@@ -94,7 +87,7 @@ def near_misses(lines: Sequence[Line]) -> list[str]:
     return list(dict.fromkeys(m[0] for line in lines for m in NEAR_MISS.finditer(line.text)))
 
 
-def _parts(line: Line) -> tuple[Part, ...]:
+def _parts(line: Line, page: int) -> tuple[Part, ...]:
     glyphs = line.glyphs
     text = "".join(placed.glyph.text for placed in glyphs)
     owners = [at for at, placed in enumerate(glyphs) for _ in placed.glyph.text]
@@ -112,7 +105,8 @@ def _parts(line: Line) -> tuple[Part, ...]:
         if done < start:
             parts.append(Part(done, start))
         name = match["name"] or match["braced"]
-        parts.append(Part(start, stop, name, _default(glyphs[start:stop])))
+        default = str(page) if name == PAGE else _default(glyphs[start:stop])
+        parts.append(Part(start, stop, name, default))
         done = stop
     if parts and done < len(glyphs):
         parts.append(Part(done, len(glyphs)))

@@ -18,8 +18,9 @@ from fileservice.pdf.fitting import Row, Word, fitted
 from fileservice.pdf.fonts import FontSet
 from fileservice.pdf.geometry import number, numbers
 from fileservice.pdf.plans import Plan
+from fileservice.pdf.qr import alternative, qr_program
 from fileservice.pdf.setting import Run, set_runs
-from fileservice.pdf.slots import Literal, Slot, Value
+from fileservice.pdf.slots import PAGE, Code, Literal, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset, stream
 from fileservice.pdf.values import clean_value
 
@@ -56,6 +57,7 @@ class CompiledTemplate:
     Attributes:
         fields: the names it asks for.
         required: those of them that must be given, besides `timestamp`, which is always at hand.
+        has_code: whether it shows a QR code.
     """
 
     def __init__(self, plan: Plan, font_set: FontSet) -> None:
@@ -63,31 +65,48 @@ class CompiledTemplate:
         self.fonts = font_set
         self.faces = [font_set.faces[name] for name in plan.faces]
         self.bases = [Subset(*each) for each in zip(self.faces, plan.bases, strict=True)]
-        values = [part for slot in plan.slots for part in slot.parts if isinstance(part, Value)]
+        values = [
+            part
+            for slot in plan.slots
+            if isinstance(slot, Slot)
+            for part in slot.parts
+            if isinstance(part, Value)
+        ]
+        self.has_code = any(isinstance(slot, Code) for slot in plan.slots)
         # Nobody is asked for what has no name: a form field that is only read.
-        self.fields = frozenset(value.name for value in values if value.name)
+        self.fields = frozenset(value.name for value in values if value.name) - {PAGE}
         self.required = frozenset(v.name for v in values if v.default is None) - {"timestamp"}
         self.set_text = lru_cache(maxsize=CACHED_TEXTS)(self._set_text)
         self.encode = lru_cache(maxsize=CACHED_TEXTS)(self._encode)
         self.subset = lru_cache(maxsize=CACHED_SUBSETS)(self._subset)
         self.numbers = sorted(
-            [*(p.number for p in plan.programs), *(f.number for f in plan.fonts), plan.info]
+            [
+                *(p.number for p in plan.programs),
+                *(o.number for o in plan.fonts + plan.links),
+                plan.info,
+            ]
         )
         self.title = f"\ufeff{plan.title}".encode("utf-16-be").hex().encode()
 
-    def fill(self, values: Mapping[str, str], *, issued_at: datetime, number: str = "") -> bytes:
+    def fill(
+        self, values: Mapping[str, str], *, issued_at: datetime, number: str = "", link: str = ""
+    ) -> bytes:
         """
         Return the certificate with `values`, by name; `timestamp` is `issued_at`, to the second.
 
         Certificates of different numbers have a different /ID, also where they look the same.
+        `link`, an ASCII URL, is what a QR code leads to.
 
         Raises:
             BadValue: a value is missing, unknown, cannot be drawn or does not fit.
         """
         stamp = issued_at.isoformat(timespec="seconds")
-        return self.write(self._texts(values, stamp), issued_at=issued_at, number=number)
+        texts = self._texts(values, stamp)
+        return self.write(texts, issued_at=issued_at, number=number, link=link)
 
-    def write(self, texts: Mapping[str, str], *, issued_at: datetime, number: str = "") -> bytes:
+    def write(
+        self, texts: Mapping[str, str], *, issued_at: datetime, number: str = "", link: str = ""
+    ) -> bytes:
         """
         Return the certificate that shows `texts`, by name, and the time only if it is among them.
 
@@ -95,12 +114,17 @@ class CompiledTemplate:
             BadValue: a text cannot be drawn or does not fit.
         """
         plan = self.plan
-        rows = [self._rows(slot, texts) for slot in plan.slots]
+        rows = [self._rows(slot, texts) if isinstance(slot, Slot) else [] for slot in plan.slots]
         extras = self._extras(rows)
-        lines = [self._line(*each, extras) for each in zip(plan.slots, rows, strict=True)]
+        drawn = [
+            self._line(slot, shown, extras)
+            if isinstance(slot, Slot)
+            else qr_program(link, slot.square)
+            for slot, shown in zip(plan.slots, rows, strict=True)
+        ]
         bodies = {
             number: stream(
-                b"".join([lines[piece] if isinstance(piece, int) else piece for piece in pieces]),
+                b"".join([drawn[piece] if isinstance(piece, int) else piece for piece in pieces]),
                 entries,
             )
             for number, entries, pieces in plan.programs
@@ -112,10 +136,12 @@ class CompiledTemplate:
         )
         for fonts in plan.fonts:
             bodies[fonts.number] = b"%s%s>>" % (fonts.body, references)
+        for annotation in plan.links:
+            bodies[annotation.number] = annotation.body + _leading_to(link)
         added: list[bytes] = []
         for at, subset in extras.values():
             added += subset.objects(plan.size + at * OBJECTS_PER_SUBSET, compress=False)
-        inputs = repr((plan.digest, sorted(texts.items()), number))
+        inputs = repr((plan.digest, sorted(texts.items()), number, link))
         identity = hashlib.blake2b(inputs.encode(), digest_size=16).hexdigest()
         return self._joined(bodies, added, identity.encode())
 
@@ -145,7 +171,8 @@ class CompiledTemplate:
     def _rows(self, slot: Slot, texts: Mapping[str, str]) -> list[Row]:
         """Return what the slot shows; nothing, when all its values are empty."""
         words = [Word(part, _text_of(part, texts)) for part in slot.parts]
-        if not any(word.text for word in words):
+        asked = [word.text for word in words if isinstance(word.part, Value)]
+        if asked and not any(asked):
             return []
         return fitted(slot, words, self._width)
 
@@ -271,6 +298,12 @@ def _text_of(part: Literal | Value, texts: Mapping[str, str]) -> str:
     text = texts.get(part.name, part.default)
     assert text is not None  # noqa: S101  # `_texts` saw that all required values are there
     return text
+
+
+def _leading_to(link: str) -> bytes:
+    """Return the end of an annotation that leads to `link`."""
+    said = f"\ufeff{alternative(link)}".encode("utf-16-be").hex().encode()
+    return b"/A<</S/URI/URI<%s>>>/Contents<%s>>>" % (link.encode().hex().encode(), said)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,25 +1,26 @@
-"""Compiles a page with its form fields, which become part of the page."""
+"""Compiles a page with its form fields and its QR codes, which become part of the page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 
 from pikepdf import Array, Dictionary, Name, Page, Stream
 
+from fileservice.pdf.boxes import LETTER, displayed
+from fileservice.pdf.draft import Draft
 from fileservice.pdf.forms import drawn, rules_of
 from fileservice.pdf.geometry import Matrix, numbers
 from fileservice.pdf.looks import Picture
-from fileservice.pdf.pages import (
-    LETTER,
-    Draft,
-    compile_page,
-    decoded_program,
-    displayed,
-    with_fonts,
-)
+from fileservice.pdf.pages import compile_page, decoded_program
 from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, Sheet, placement_of_field
+from fileservice.pdf.slots import Code, Slot
 from fileservice.pdf.templatefonts import TemplateFont
 from fileservice.pdf.text import parse_program
-from fileservice.pdf.widgets import Rect, Widget, rect_of, take_widgets
+from fileservice.pdf.widgets import Rect, rect_of, take_widgets
+
+# A link that is printed with the page, as PDF/A wants it (ISO 19005-2 6.3.2), without a border.
+LINK = {"/Type": Name.Annot, "/Subtype": Name.Link, "/F": 4, "/Border": [0, 0, 0]}
+
+type Piece = bytes | Slot | Picture | Code
 
 
 def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
@@ -30,25 +31,12 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
         TemplateError: the page cannot be read, or a placeholder on it cannot be filled.
     """
     widgets = take_widgets(page.obj)
-    if widgets:
-        enclose(draft, page)
-    placed = [*compile_page(draft, page)]
-    if widgets:
-        placed += _draw_fields(draft, page, widgets, form)
-    _put_on_sheet(draft, page, placed)
-
-
-def _draw_fields(
-    draft: Draft, page: Page, widgets: Sequence[Widget], form: Dictionary
-) -> list[Placement]:
-    """Add to the page what draws its fields, and return where values stand in them."""
     for name, rule in rules_of(widgets):
         draft.rules[name] = draft.rules.get(name, rule).joined(rule)
-    resources = with_fonts(draft, page.resources)
-    listed = resources.get("/XObject")
-    pictures = copy(listed) if isinstance(listed, Dictionary) else Dictionary()
-    program: list[bytes | int] = []
-    placed: list[Placement] = []
+    program, placed = compile_page(draft, page)
+    back = displayed(page)[1].inverse()
+    codes = [Code(square.then(back)) for square in draft.squares]
+    draft.forget_page()
     fonts: list[str] = []
 
     def face_of(font: TemplateFont) -> int:
@@ -56,26 +44,27 @@ def _draw_fields(
         return draft.face_of(font)
 
     shown = rect_of(page.cropbox) or Rect(*LETTER)
-    for piece in drawn(widgets, shown, form, face_of):
-        if isinstance(piece, bytes):
-            program.append(piece)
-        elif isinstance(piece, Picture):
-            name = f"{draft.marker}P{len(pictures)}"
-            pictures[name] = piece.form
-            matrix = numbers(piece.matrix)
-            program.append(b"q %s cm %s Do Q " % (matrix, Name(name).unparse()))
-        else:
-            program += [b"q BT ", len(draft.slots), b"ET Q "]
-            draft.slots.append(piece)
-            placed.append(placement_of_field(piece, fonts[-1]))
-    resources.XObject = pictures
-    page.obj.Resources = resources
+    fields = list(drawn(widgets, shown, form, face_of))
+    texts = [piece for piece in fields if isinstance(piece, Slot)]
+    _put_on_sheet(draft, page, [*placed, *map(placement_of_field, texts, fonts)])
+    if fields or codes:
+        _lay_over(draft, page, program, [*fields, *codes])
+
+
+def _lay_over(draft: Draft, page: Page, program: bytes, pieces: Sequence[Piece]) -> None:
+    """Draw `pieces` on top of what the page's `program` draws."""
+    before, after = _enclosure(page, program)
+    overlay: list[bytes | int] = [after, *_overlay(draft, page, pieces)]
+    contents = page.obj.get("/Contents", Array())
     mark = draft.mark(Dictionary())
-    draft.programs[draft.marks] = tuple(program)
-    contents = page.obj.Contents
-    before = list(contents) if isinstance(contents, Array) else [contents]
-    page.obj.Contents = Array([*before, mark])
-    return placed
+    draft.programs[draft.marks] = tuple(overlay)
+    page.obj.Contents = Array(
+        [
+            draft.pdf.make_stream(before),
+            *(list(contents) if isinstance(contents, Array) else [contents]),
+            mark,
+        ]
+    )
 
 
 def _put_on_sheet(draft: Draft, page: Page, placed: Sequence[Placement]) -> None:
@@ -89,6 +78,42 @@ def _put_on_sheet(draft: Draft, page: Page, placed: Sequence[Placement]) -> None
             draft.placements.append(seen)
 
 
+def _overlay(draft: Draft, page: Page, pieces: Sequence[Piece]) -> Iterator[bytes | int]:
+    """Yield the program that draws `pieces`, and put into the page what it needs for that."""
+    resources = draft.with_fonts(page.resources)
+    listed = resources.get("/XObject")
+    pictures = copy(listed) if isinstance(listed, Dictionary) else Dictionary()
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            yield piece
+        elif isinstance(piece, Picture):
+            name = f"{draft.marker}P{len(pictures)}"
+            pictures[name] = piece.form
+            yield b"q %s cm %s Do Q " % (numbers(piece.matrix), Name(name).unparse())
+        elif isinstance(piece, Code):
+            # No part of the text: whoever reads aloud has the link.
+            yield from (b"/Artifact BMC ", len(draft.slots), b"EMC ")
+            draft.slots.append(piece)
+            draft.links.append((draft.page, piece.square))
+        else:
+            yield from (b"q BT ", len(draft.slots), b"ET Q ")
+            draft.slots.append(piece)
+    resources.XObject = pictures
+    page.obj.Resources = resources
+
+
+def lay_links(draft: Draft) -> None:
+    """Lay links over the QR codes; in a tagged document they would need tags of their own."""
+    if "/StructTreeRoot" in draft.pdf.Root:
+        return
+    for number, square in draft.links:
+        across, up = zip(*(square.apply(x, y) for x in (0, 1) for y in (0, 1)), strict=True)
+        link = Dictionary({**LINK, "/Rect": [min(across), min(up), max(across), max(up)]})
+        page = draft.pdf.pages[number - 1].obj
+        page.Annots = Array([*page.get("/Annots", []), draft.mark(link)])
+        draft.link_marks.append(draft.marks)
+
+
 def enclose(draft: Draft, page: Page) -> None:
     """Let the page's program leave the graphics state as it found it."""
     if "/Contents" in page.obj:
@@ -96,11 +121,15 @@ def enclose(draft: Draft, page: Page) -> None:
     contents = page.obj.get("/Contents")
     program = decoded_program(contents) if isinstance(contents, Stream) else b""
     page.obj.Contents = draft.pdf.make_stream(program)
+    before, after = _enclosure(page, program)
+    page.obj.Contents = draft.pdf.make_stream(before + program + after)
+
+
+def _enclosure(page: Page, program: bytes) -> tuple[bytes, bytes]:
+    """Return what lets `program` leave the graphics state as it found it: before and behind it."""
     depth = lowest = 0
     for instruction in parse_program(page, program):
         depth += {b"q": 1, b"Q": -1}.get(instruction.operator.unparse(), 0)
         lowest = min(lowest, depth)
     opened = 1 - lowest
-    page.obj.Contents = draft.pdf.make_stream(
-        b"q " * opened + program + b"\nQ" * (opened + depth) + b"\n"
-    )
+    return b"q " * opened + b"\n", b"\n" + b"Q " * (opened + depth) + b"\n"

@@ -6,10 +6,11 @@ from typing import cast
 from pikepdf import Dictionary
 
 from fileservice.pdf.borders import frame
+from fileservice.pdf.codes import is_code, square_of
 from fileservice.pdf.drawing import FaceOf
 from fileservice.pdf.looks import Picture, look_of
 from fileservice.pdf.rules import Rule
-from fileservice.pdf.slots import Slot
+from fileservice.pdf.slots import Code, Slot
 from fileservice.pdf.textfields import cells_of, is_asked, is_fixed, rule_of, slot_of
 from fileservice.pdf.widgets import Rect, Widget
 
@@ -18,14 +19,16 @@ SIGNATURE = "/Sig"
 
 def drawn(
     widgets: Sequence[Widget], page: Rect, form: Dictionary, face_of: FaceOf
-) -> Iterator[bytes | Slot | Picture]:
+) -> Iterator[bytes | Slot | Picture | Code]:
     """Yield what is drawn for `widgets`, fields of the document's `form` that `page` may show."""
     for widget in widgets:
         box = widget.box
         if box is None or widget.is_hidden or not box.meets(page) or widget.kind == SIGNATURE:
             continue
         looks = list(look_of(widget))
-        if is_asked(widget) or (is_fixed(widget) and (_is_stale(form) or not looks)):
+        if is_code(widget.name):
+            yield Code(square_of(*box))
+        elif is_asked(widget) or (is_fixed(widget) and (_is_stale(form) or not looks)):
             yield frame(widget, box, cells_of(widget))
             yield slot_of(widget, box, form, face_of)
         else:
@@ -35,7 +38,7 @@ def drawn(
 def rules_of(widgets: Sequence[Widget]) -> Iterator[tuple[str, Rule]]:
     """Yield the names that are asked for and what their fields take."""
     for widget in widgets:
-        if is_asked(widget):
+        if is_asked(widget) and not is_code(widget.name):
             yield widget.name, rule_of(widget)
 
 

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fileservice.pdf.fields import Field
 from fileservice.pdf.geometry import FAR_AWAY, Matrix
 from fileservice.pdf.slots import Slot, Value
+
+if TYPE_CHECKING:
+    # Workers have placements, and no library that reads PDFs.
+    from fileservice.pdf.fields import Field
 
 # A form may be drawn a thousand times, and a form within it as often each time.
 MAX_PLACEMENTS = 1000
@@ -70,7 +73,7 @@ class Placement(NamedTuple):
         return all(abs(x) < FAR_AWAY and abs(y) < FAR_AWAY for x, y in self.corners)
 
 
-def placements_on_line(field: Field, slot: Slot) -> Iterator[Placement]:
+def placements_on_line(field: "Field", slot: Slot) -> Iterator[Placement]:
     """Yield what of the line `field` became values in `slot`; the space is that of its program."""
     line = field.line
     space = line.text_matrix.then(line.shows[0].state.ctm)

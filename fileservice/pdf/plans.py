@@ -15,15 +15,15 @@ from fileservice.pdf.faces import Sign
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.placements import Placement, Sheet, placement_from
 from fileservice.pdf.rules import Rule
-from fileservice.pdf.slots import Literal, Slot, Value
+from fileservice.pdf.slots import Code, Literal, Placed, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 6
+ENGINE_VERSION = 7
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
-class Fonts(NamedTuple):
-    """A page's dictionary of fonts: object `number`, its body without the closing `>>`."""
+class Open(NamedTuple):
+    """A dictionary that each certificate completes: `body` is it without the closing `>>`."""
 
     number: int
     body: bytes
@@ -52,10 +52,11 @@ class Plan:
         digest: hex SHA-256 of the template.
         faces: names of the faces that values are drawn with.
         bases: for each face, the signs of the subset that is part of `static`.
-        slots: the lines with placeholders.
+        slots: the lines with placeholders, and the places of QR codes.
         rules: name -> what its form fields take.
         programs: what draws them.
-        fonts: the pages' dictionaries of fonts, to be completed.
+        fonts: the pages' dictionaries of fonts.
+        links: the annotations over QR codes, which lead where those do.
         info: the object number of the document's information.
         root: that of its catalog.
         title: its title, "" for none.
@@ -72,10 +73,11 @@ class Plan:
     digest: str
     faces: tuple[str, ...]
     bases: tuple[tuple[Sign, ...], ...]
-    slots: tuple[Slot, ...]
+    slots: tuple[Placed, ...]
     rules: Mapping[str, Rule]
     programs: tuple[Program, ...]
-    fonts: tuple[Fonts, ...]
+    fonts: tuple[Open, ...]
+    links: tuple[Open, ...]
     info: int
     root: int
     title: str
@@ -98,7 +100,8 @@ class Plan:
                 "slots": [_slot_values(slot) for slot in self.slots],
                 "rules": {name: _rule_values(rule) for name, rule in self.rules.items()},
                 "programs": [_program_values(program) for program in self.programs],
-                "fonts": [[fonts.number, _text(fonts.body)] for fonts in self.fonts],
+                "fonts": [_open_values(fonts) for fonts in self.fonts],
+                "links": [_open_values(link) for link in self.links],
                 "info": self.info,
                 "root": self.root,
                 "title": self.title,
@@ -135,7 +138,8 @@ class Plan:
             slots=tuple(map(_slot, head["slots"])),
             rules={str(name): _rule(values) for name, values in head["rules"].items()},
             programs=tuple(map(_program, head["programs"])),
-            fonts=tuple(Fonts(int(number), _bytes(body)) for number, body in head["fonts"]),
+            fonts=tuple(map(_open, head["fonts"])),
+            links=tuple(map(_open, head["links"])),
             info=int(head["info"]),
             root=int(head["root"]),
             title=str(head["title"]),
@@ -178,7 +182,18 @@ def _rule(values: list[Any]) -> Rule:
     )
 
 
-def _slot_values(slot: Slot) -> list[object]:
+def _open_values(dictionary: Open) -> list[object]:
+    return [dictionary.number, _text(dictionary.body)]
+
+
+def _open(values: list[Any]) -> Open:
+    number, body = values
+    return Open(int(number), _bytes(body))
+
+
+def _slot_values(slot: Placed) -> list[object]:
+    if isinstance(slot, Code):
+        return [slot.square]
     return [
         slot.matrix,
         slot.width,
@@ -207,10 +222,12 @@ def _part_values(part: Literal | Value) -> list[object]:
     ]
 
 
-def _slot(values: list[Any]) -> Slot:
+def _slot(values: list[Any]) -> Placed:
+    if len(values) == 1:
+        return Code(_matrix(values[0]))
     matrix, width, room, align, before, after, parts, max_lines, leading, cells = values
     return Slot(
-        Matrix(*map(float, matrix)),
+        _matrix(matrix),
         float(width),
         float(room),
         float(align),
@@ -236,6 +253,10 @@ def _part(values: list[Any]) -> Literal | Value:
         float(gap),
         _bytes(before),
     )
+
+
+def _matrix(values: list[Any]) -> Matrix:
+    return Matrix(*map(float, values))
 
 
 def _text(content: bytes) -> str:

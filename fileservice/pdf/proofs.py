@@ -8,6 +8,7 @@ from fileservice.pdf.filling import CompiledTemplate
 # What is drawn instead of a placeholder that cannot be: any font has it, and it fits anywhere.
 STAND_IN = "?"
 EXAMPLE_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+EXAMPLE_LINK = "https://service.example/verify/00000000000000000000000000"
 
 
 def proof(template: CompiledTemplate) -> bytes:
@@ -21,9 +22,9 @@ def proof(template: CompiledTemplate) -> bytes:
     texts.update((each.name, each.text) for each in reversed(template.plan.placements))
     for _ in template.fields:
         try:
-            return template.write(texts, issued_at=EXAMPLE_TIME)
+            return template.write(texts, issued_at=EXAMPLE_TIME, link=EXAMPLE_LINK)
         except MissingGlyph as error:
             texts[str(error.extensions["field"])] = STAND_IN
         except TooLong:
             texts = dict.fromkeys(texts, STAND_IN)
-    return template.write(texts, issued_at=EXAMPLE_TIME)
+    return template.write(texts, issued_at=EXAMPLE_TIME, link=EXAMPLE_LINK)

@@ -3,52 +3,37 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
 
 import segno
 
-from fileservice.pdf.geometry import number
+from fileservice.errors import BadValue
+from fileservice.pdf.geometry import Matrix, numbers
 
 QUIET_ZONE = 4  # modules, ISO/IEC 18004 6.3.8
 CACHED_CODES = 256
-MAX_TEXT_BYTES = 300  # version 13 at the most; finer would be no code for paper
+MAX_TEXT_BYTES = 330  # version 14 at the most; finer would be no code for paper
 # The standard lets the writer look for the fairest of eight; a reader takes any. To look costs
 # 3.2 ms a code, not to look 0.8 ms.
 MASK = 3
 
 
-class Box(NamedTuple):
-    """A square: its lower left corner and its side, in points."""
-
-    x: float
-    y: float
-    side: float
-
-
-def qr_program(text: str, box: Box) -> bytes:
+def qr_program(text: str, square: Matrix) -> bytes:
     """
-    Return operators that draw `text` as a QR code of level M, its quiet zone included, in `box`.
+    Return operators that draw `text` as a QR code of level M, its quiet zone included.
 
-    The zone is made white: the code can be read on any background. The same inputs give the same
-    bytes, and the graphics state is left as it was.
+    It fills what `square` makes of the unit square. The zone is made white: the code can be read
+    on any background. The same inputs give the same bytes, and the graphics state is left as it
+    was.
 
     Raises:
-        ValueError: `text` is longer than MAX_TEXT_BYTES.
+        BadValue: `text` is longer than MAX_TEXT_BYTES.
     """
     if len(text.encode()) > MAX_TEXT_BYTES:
-        raise ValueError(f"a QR code of more than {MAX_TEXT_BYTES} bytes")
+        raise BadValue(f"A QR code holds at most {MAX_TEXT_BYTES} bytes; the address is too long.")
     size, path = _path(text)
-    scale = number(box.side / size)
     # Rows are counted from the top, and one module is one unit.
-    return b"q %s 0 0 -%s %s %s cm 1 g 0 0 %d %d re f 0 g %sf Q " % (
-        scale,
-        scale,
-        number(box.x),
-        number(box.y + box.side),
-        size,
-        size,
-        path,
-    )
+    modules = Matrix(1 / size, 0.0, 0.0, -1 / size, 0.0, 1.0).then(square)
+    return b"q %s cm 1 g 0 0 %d %d re f 0 g %sf Q " % (numbers(modules), size, size, path)
 
 
 def alternative(text: str) -> str:

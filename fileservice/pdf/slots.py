@@ -1,8 +1,10 @@
-"""What a compiled template keeps of a line with placeholders."""
+"""What a compiled template keeps of its placeholders."""
 
 from dataclasses import dataclass
 
 from fileservice.pdf.geometry import Matrix
+
+PAGE = "page"  # the placeholder for the number of the template's page, which is its default
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +71,18 @@ class Slot:
     max_lines: int = 1
     leading: float = 0.0
     cells: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """
+    A place for the QR code that leads to where the certificate is verified.
+
+    Attributes:
+        square: what the unit square becomes on the page.
+    """
+
+    square: Matrix
+
+
+type Placed = Slot | Code
