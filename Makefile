@@ -9,6 +9,8 @@ WORKERS ?= 1
 PURE := fileservice/addresses.py,fileservice/conditions.py,fileservice/digests.py,fileservice/disposition.py,fileservice/downloads.py,fileservice/errors.py,fileservice/mediatypes.py,fileservice/names.py,fileservice/options.py,fileservice/ranges.py,fileservice/remoteurls.py,fileservice/fetch/errands.py,fileservice/fetch/copies.py,fileservice/http/framing.py,fileservice/http/transfer.py,fileservice/pdf/*
 # What runs in processes apart, which tell no coverage; their tests look at what comes out.
 LIMITED := fileservice/pdf/answers.py,fileservice/pdf/authoring.py,fileservice/pdf/child.py,fileservice/pdf/rendering.py,fileservice/pdf/sandbox.py
+# As many tests at once as there are cores, up to four; half done, who is idle takes from the other.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 
 # The newest Python >= 3.12 with a working venv module: on PATH, or only lying in pyenv (whose shims hide it).
@@ -39,9 +41,11 @@ $(VENV)/.installed: requirements/test.txt
 	@$(PY) -m pip install $(PIP_FLAGS) -r requirements/test.txt
 	@touch $@
 
+# Some hundred processes are started: what one compiled the next shall find.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup  ## every test but the long proofs, under 5 minutes
 	@$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest
+	$(PY) -m coverage run -m pytest $(PARALLEL)
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 	@$(PY) -m coverage report --include='$(PURE)' --omit='$(LIMITED)' --fail-under=100

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import settings
 
@@ -22,6 +23,12 @@ START_SECONDS = 60
 # How long an example takes is no fact about the code: machines are shared.
 settings.register_profile("fileservice", deadline=None)
 settings.load_profile("fileservice")
+
+# Not the default bounds on time, which a busy machine breaks.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 @dataclass(frozen=True, slots=True)

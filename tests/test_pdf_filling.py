@@ -172,7 +172,7 @@ def test_a_long_value_is_shrunk_and_a_longer_one_is_refused() -> None:
         plain().fill({"name": "x" * 200}, issued_at=NOW)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=60))
 def test_any_text_makes_a_valid_pdf_or_a_clear_error(name: str) -> None:
     try:

@@ -97,6 +97,8 @@ def is_empty(folder: Path) -> bool:
 def aging(monkeypatch: pytest.MonkeyPatch, freshness: Freshness) -> None:
     """Let every copy be as old as that, in templates that are opened from now on."""
     monkeypatch.setattr(remotetemplates, "FRESHNESS", freshness)
+    # How soon a copy serves all the same is what other tests are about.
+    monkeypatch.setattr(copies, "REFRESH_WAIT_SECONDS", remotetemplates.FIRST_SECONDS)
 
 
 async def test_a_template_of_another_host_is_filled(stand: Stand) -> None:

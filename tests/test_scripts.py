@@ -191,7 +191,7 @@ SCRIPTS = st.text(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SCRIPTS)
 def test_any_text_is_a_valid_pdf_or_a_clear_error(name: str) -> None:
     try:
@@ -204,7 +204,7 @@ def test_any_text_is_a_valid_pdf_or_a_clear_error(name: str) -> None:
 WORLD = "abcÅéЖя張伟のさ김한אבשلامعनकतสวดერთአማ 1-."  # noqa: RUF001 - an Arabic letter is not a Latin one
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(st.sampled_from(WORLD), min_size=1, max_size=12))
 def test_all_letters_of_mixed_scripts_are_read_back(name: str) -> None:
     wanted = sorted(unicodedata.normalize("NFC", name).replace(" ", ""))

@@ -304,7 +304,7 @@ def test_a_message_that_is_too_long_for_its_room_is_refused() -> None:
         unsigned.signed(bytes(101))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=40))
 def test_whatever_the_value_the_signature_holds(name: str) -> None:
     try:
