@@ -11,10 +11,11 @@ from pikepdf import Dictionary, Object, Pdf
 
 from fileservice.pdf.cmaps import MAX_MAPPINGS, TWO_BYTES, CodeMap, read_codes
 from fileservice.pdf.compiling import compile_template
+from fileservice.pdf.encodings import UNREADABLE
 from fileservice.pdf.errors import BadMode
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.predefined import FULL_WIDTH, collections, predefined
-from fileservice.pdf.templatefonts import UNREADABLE, TemplateFont, read_font
+from fileservice.pdf.templatefonts import TemplateFont, read_font
 from tests.pdfs import checked, page_of, text_of, words_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)

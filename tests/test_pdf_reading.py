@@ -300,3 +300,40 @@ def test_marks_without_a_letter_of_their_own_are_raised_to_it() -> None:
     assert "".join(glyph.sign[1] for glyph in glyphs) == "X\u0302y"
     assert b" Ts[" in drawn
     assert b"0 Ts[" in drawn
+
+
+@pytest.mark.parametrize(
+    ("encoding", "program", "text"),
+    [
+        (
+            b"",
+            b"/Encoding 256 array 0 1 255 {1 index} for dup 65/percent put dup 66 /f_i put",
+            "%fiC",
+        ),
+        (b"", b"/Encoding StandardEncoding def dup 65/percent put", "ABC"),
+        (b"", b"/Encoding 256 array dup 999/a put dup 65/g17 put eexec dup 66/x put", "���"),
+        (b"", b"dup 65/percent put", "ABC"),
+        (b"/Encoding/WinAnsiEncoding", b"/Encoding 9 array dup 65/percent put", "ABC"),
+        (b"/Encoding<</Differences[66/x]>>", b"/Encoding 9 array dup 65/percent put", "%x�"),
+        (b"/Encoding<</BaseEncoding/WinAnsiEncoding>>", b"/Encoding 9 array dup 65/a put", "ABC"),
+    ],
+)
+def test_a_font_without_an_encoding_has_that_of_its_program(
+    encoding: bytes, program: bytes, text: str
+) -> None:
+    with pikepdf.new() as pdf:
+        source = cast("Dictionary", Object.parse(b"<</Subtype/Type1%b>>" % encoding))
+        source.FontDescriptor = Dictionary(FontFile=pdf.make_stream(program))
+        font = read_font(source)
+
+    assert "".join(text for _, text, _ in font.decode(b"ABC")) == text
+
+
+def test_a_font_program_that_cannot_be_unpacked_says_nothing() -> None:
+    with pikepdf.new() as pdf:
+        source = cast("Dictionary", Object.parse(b"<</Subtype/Type1>>"))
+        program = pdf.make_stream(b"\xff\xfe" * 9, Filter=Name.FlateDecode)
+        source.FontDescriptor = Dictionary(FontFile=program)
+        font = read_font(source)
+
+    assert "".join(text for _, text, _ in font.decode(b"A")) == "A"

@@ -11,6 +11,7 @@ from fileservice.pdf.activecontent import remove_active_content
 from fileservice.pdf.annotations import draw_annotations
 from fileservice.pdf.answers import MAX_FILE_BYTES
 from fileservice.pdf.draft import Draft
+from fileservice.pdf.encodings import UNREADABLE
 from fileservice.pdf.errors import (
     Damaged,
     Encrypted,
@@ -31,7 +32,7 @@ from fileservice.pdf.freezing import Frozen, freeze
 from fileservice.pdf.plans import Open, Plan, Program
 from fileservice.pdf.slots import PAGE, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
-from fileservice.pdf.templatefonts import UNREADABLE, text_of
+from fileservice.pdf.templatefonts import text_of
 
 MAX_PAGES = 20
 MAX_OBJECTS = 20_000

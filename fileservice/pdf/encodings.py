@@ -15,6 +15,7 @@ FACES = (
     "Times-Italic",
     "Times-BoldItalic",
 )
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 COURIER_WIDTH = 600.0
 # Adobe Glyph List Specification, section 2: groups of four upper-case digits, or four to six.
 UNI_NAME = re.compile(r"uni((?:[0-9A-F]{4})+)|u([0-9A-F]{4,6})")

@@ -12,12 +12,18 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream, String
 
 from fileservice.pdf.cmaps import TWO_BYTES, CodeMap, read_codes
-from fileservice.pdf.encodings import STANDARD, character_of, standard_width, tables
+from fileservice.pdf.encodings import (
+    STANDARD,
+    UNREADABLE,
+    character_of,
+    standard_width,
+    tables,
+)
+from fileservice.pdf.fontprograms import builtin_texts
 from fileservice.pdf.geometry import IDENTITY, Matrix
 from fileservice.pdf.predefined import predefined, texts_of
 from fileservice.pdf.tounicode import read_to_unicode
 
-UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 MAX_BYTE = 0xFF
 MAX_BASES = 4  # of a CMap that adds to another
 # How a CMap names the one it adds to, and that it is for vertical writing.
@@ -237,12 +243,15 @@ def _read_simple(font: TemplateFont, source: Dictionary) -> None:
 
 
 def _simple_texts(source: Dictionary) -> dict[int, str]:
-    encoding = source.get("/Encoding")
-    known = tables().encodings
+    encoding, known = source.get("/Encoding"), tables().encodings
+    base = encoding.get("/BaseEncoding") if isinstance(encoding, Dictionary) else encoding
+    texts = dict(
+        known.get(name_of(base).removeprefix("/"))
+        or builtin_texts(source.get("/FontDescriptor"))
+        or known[STANDARD]
+    )
     if not isinstance(encoding, Dictionary):
-        return known.get(name_of(encoding).removeprefix("/"), known[STANDARD])
-    base = name_of(encoding.get("/BaseEncoding")).removeprefix("/")
-    texts = dict(known.get(base, known[STANDARD]))
+        return texts
     differences = encoding.get("/Differences")
     code = 0
     for entry in list(differences) if isinstance(differences, Array) else ():
