@@ -12,23 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import hypothesis
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.client import Answer, Client
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 # How long an example takes is no fact about the code: machines are shared.
-settings.register_profile("fileservice", deadline=None)
-settings.load_profile("fileservice")
-
-# Not the default bounds on time, which a busy machine breaks.
-hypothesis.settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+settings.register_profile(
+    "fileservice", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-hypothesis.settings.load_profile("untimed")
+settings.load_profile("fileservice")
 
 
 @dataclass(frozen=True, slots=True)

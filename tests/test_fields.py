@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import Server
@@ -67,7 +67,6 @@ def id(server: Server) -> str:
     return found
 
 
-@settings(deadline=None)
 @given(method=methods, path=paths, query=queries, fields=fields, body=bodies)
 def test_no_request_makes_the_service_fail(
     server: Server,
