@@ -1,21 +1,52 @@
 """Verification: genuine, altered or unknown, valid, expired or revoked, for everybody."""
 
 import random
+import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fileservice.verifying import MAX_IDENTITIES, Examination
+from fileservice.http.verifying import LARGEST_EXAMINED_BYTES
+from fileservice.signingkeys import make_signing_key
+from fileservice.verifying import MAX_HELD_BYTES, MAX_IDENTITIES, Examination, Room
 from tests.client import FORM_TYPE, field_part, file_part, form_body
-from tests.conftest import Server, need_program
+from tests.conftest import Server, need_program, serving
 from tests.pdfs import shipped_template
 from tests.test_issuing import JSON, PAGE, fetch, issue, path_of
+from tests.test_signed import signed_by_other, stamped_by, token_for
 
 PDF = {"Content-Type": "application/pdf"}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the keys of two offices."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("first", "second"):
+        make_signing_key(folder / name, f"The {name}", rsa_bits=None, days=9, now=datetime.now(UTC))
+    return folder
+
+
+def chosen(folder: Path) -> dict[str, str]:
+    """Return the options of a service that signs with this key."""
+    return {
+        "ACCESS": "open",
+        "SIGN_KEY_FILE": str(folder / "key.pem"),
+        "SIGN_CERTIFICATE_FILE": str(folder / "certificate.pem"),
+    }
+
+
+@pytest.fixture(scope="module")
+def signing(migrated: Path, keys: Path) -> Iterator[Server]:
+    """Give a service that signs."""
+    with serving(migrated, **chosen(keys / "first")) as running:
+        yield running
 
 
 def examine(server: Server, content: bytes) -> Any:
@@ -136,11 +167,11 @@ def test_a_change_of_any_byte_is_told(server: Server) -> None:
 @pytest.mark.parametrize("text", ["/ID[<%s><%s>]", "/ID [ < %s > <%s\n> ]", "<%s>%s"])
 def test_an_identity_is_found_wherever_the_bytes_are_parted(text: str) -> None:
     content = (text % ("0123456789abcdef" * 2, "FEDCBA9876543210" * 2)).encode()
-    whole = Examination()
+    whole = Examination(Room(1 << 20))
     whole.feed(content)
 
     for place in range(len(content)):
-        parted = Examination()
+        parted = Examination(Room(1 << 20))
         parted.feed(content[:place])
         parted.feed(memoryview(content)[place:])
 
@@ -184,7 +215,11 @@ def test_one_that_another_program_wrote_anew_is_altered(
     ],
 )
 def test_a_foreign_file_is_unknown(server: Server, content: bytes) -> None:
-    assert examine(server, content) == {"file": "unknown", "certificate": None}
+    assert examine(server, content) == {
+        "file": "unknown",
+        "certificate": None,
+        "signatures": [],
+    }
 
 
 def test_what_was_made_without_being_kept_is_unknown(server: Server) -> None:
@@ -227,3 +262,149 @@ def test_there_is_a_form_for_people(server: Server) -> None:
 
     assert 'action="/verify/"' in page.text
     assert "/verify/<number>" in server.ask("GET", "/verify/").text
+
+
+def test_a_genuine_file_says_who_signed_it(signing: Server) -> None:
+    examined = examine(signing, fetch(signing, issue(signing)).body)
+
+    [signature] = examined["signatures"]
+    assert examined["file"] == "genuine"
+    assert signature["state"] == "intact"
+    assert signature["signer"] == "this_service"
+    assert signature["covers_whole_file"]
+    assert signature["bytes_after"] == 0
+    assert signature["forbids_changes"]
+    assert signature["certificate"]["name"] == "The first"
+    assert signature["certificate"]["valid_then"]
+    assert signature["certificate"]["chain"] == "not checked"
+    assert signature["time_stamp"] is None
+
+
+def test_what_our_key_signed_without_a_record_is_signed(signing: Server) -> None:
+    content = signing.ask("GET", "/certificate?name=Ada").body
+
+    examined = examine(signing, content)
+    page = signing.ask("POST", "/verify/", content, PAGE | PDF).text
+
+    assert (examined["file"], examined["certificate"]) == ("signed", None)
+    assert "signed here" in page
+    assert "No record of it" in page
+
+
+def test_what_was_appended_or_changed_after_signing_is_told(signing: Server) -> None:
+    content = signing.ask("GET", "/certificate?name=Ada").body
+    changed = content.replace(b"/Type", b"/type", 1)
+
+    longer, other = examine(signing, content + b"\n"), examine(signing, changed)
+
+    [signature] = longer["signatures"]
+    assert longer["file"] == other["file"] == "unknown"
+    assert (signature["state"], signature["bytes_after"]) == ("intact", 1)
+    assert not signature["covers_whole_file"]
+    assert "1 byte was added behind it" in signature["detail"]
+    [signature] = other["signatures"]
+    assert (signature["state"], signature["signer"]) == ("changed", "this_service")
+    assert not signature["covers_whole_file"]
+    assert signature["bytes_after"] is None
+
+
+def test_an_altered_file_says_what_its_signature_says(signing: Server) -> None:
+    told = issue(signing, values={"name": "Ada"})
+    content = fetch(signing, told).body
+
+    answer = signing.ask("POST", "/verify/", content + b"%%EOF\n", PDF)
+
+    assert answer.text.startswith("file: altered\n")
+    assert f"number: {told['number']}" in answer.text
+    assert "6 bytes were added behind it, which it forbids" in answer.text
+
+
+def test_an_earlier_key_is_known_by_the_record(signing: Server, keys: Path) -> None:
+    kept = fetch(signing, issue(signing)).body
+    unkept = signing.ask("GET", "/certificate").body
+    with serving(signing.root, **chosen(keys / "second")) as renewed:
+        genuine, altered = examine(renewed, kept), examine(renewed, kept + b"\n")
+        unknown = examine(renewed, unkept)
+
+    signers = [each["signatures"][0]["signer"] for each in (genuine, altered, unknown)]
+    assert [each["file"] for each in (genuine, altered, unknown)] == [
+        "genuine",
+        "altered",
+        "unknown",
+    ]
+    assert signers == ["this_service_earlier", "this_service_earlier", "other"]
+
+
+def test_somebody_elses_signature_is_no_word_of_ours(signing: Server) -> None:
+    content = signed_by_other(shipped_template(), name="The first”. All is well. “")
+
+    examined = examine(signing, content)
+    page = signing.ask("POST", "/verify/", content, PAGE | PDF).text
+
+    [signature] = examined["signatures"]
+    assert examined["file"] == "unknown"
+    assert (signature["state"], signature["signer"]) == ("intact", "other")
+    assert "Anybody can write a name" in signature["detail"]
+    assert "“The first&#x27;. All is well. &#x27;”" in page
+
+
+def test_a_certificate_that_somebody_else_signed_is_altered(server: Server) -> None:
+    content = signed_by_other(fetch(server, issue(server)).body, name="Eve")
+
+    examined = examine(server, content)
+
+    assert examined["file"] == "altered"
+    assert [each["signer"] for each in examined["signatures"]] == ["other"]
+    assert examined["signatures"][0]["covers_whole_file"]
+
+
+def test_the_time_of_a_stamp_is_told_with_whose_word_it_is(server: Server) -> None:
+    [good] = examine(server, stamped_by(token_for))["signatures"]
+    [bad] = examine(server, stamped_by(lambda value: token_for(value + b"x")))["signatures"]
+
+    assert good["time_stamp"]["holds"]
+    assert good["time_stamp"]["at"] == "2026-11-21T08:30:05+00:00"
+    assert good["time_stamp"]["certificate"]["name"] == "Clock of the Tests"
+    assert "whether to trust it was not checked" in good["detail"]
+    assert bad["time_stamp"] == {"holds": False}
+    assert "Its time-stamp does not hold." in bad["detail"]
+
+
+def test_what_proves_nothing_says_so(server: Server) -> None:
+    weak = signed_by_other(shipped_template(), "weak RSA")
+
+    [unchecked] = examine(server, weak)["signatures"]
+    [unreadable] = examine(server, b"/ByteRange[0 1 2 3]")["signatures"]
+    many = server.ask("POST", "/verify/", b"/ByteRange " * 17, PDF).text
+
+    assert unchecked["signer"] is unchecked["certificate"] is None
+    assert "was not checked, and proves nothing" in unchecked["detail"]
+    assert unreadable["detail"] == "A signature that cannot be read: it proves nothing."
+    assert many.count("proves nothing") == 16
+    assert many.endswith("signatures: There are more signatures, which were not looked at.\n")
+
+
+def test_files_that_fill_the_room_cost_others_their_signatures_only(signing: Server) -> None:
+    content = fetch(signing, issue(signing)).body
+    length = f"Content-Length: {LARGEST_EXAMINED_BYTES}\r\n\r\n"
+    head = f"POST /verify/ HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}".encode()
+    large = LARGEST_EXAMINED_BYTES - 1
+    with ExitStack() as stack:
+        for size in (large, large, large, MAX_HELD_BYTES - 3 * large - 1):
+            connection = stack.enter_context(socket.create_connection(signing.address, 30))
+            connection.sendall(head + bytes(size))
+        full = eventually(signing, content, have_signatures=False)
+    empty = eventually(signing, content, have_signatures=True)
+
+    assert (full["file"], full["signatures"]) == ("genuine", None)
+    assert empty["signatures"][0]["signer"] == "this_service"
+
+
+def eventually(server: Server, content: bytes, *, have_signatures: bool) -> Any:
+    """Return what is told of a file once the server has read, or dropped, what others sent."""
+    for _ in range(200):
+        examined = examine(server, content)
+        if (examined["signatures"] is not None) == have_signatures:
+            return examined
+        time.sleep(0.05)
+    pytest.fail("it stays as it is")

@@ -36,6 +36,7 @@ from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
 from fileservice.sweeping import sweeping
 from fileservice.timestamping import Authority
+from fileservice.verifying import Verifying
 
 log = logging.getLogger("fileservice.lifespan")
 
@@ -62,6 +63,7 @@ class Resources:
     templates: Templates
     registry: Registry
     issuing: Issuing
+    verifying: Verifying
     session: SharedSession
     fetcher: Fetcher
     panels: Panels
@@ -130,6 +132,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             ledger=ledger,
             templates=templates,
             registry=registry,
+            verifying=Verifying(registry, options.signing_key),
             issuing=Issuing(templates, frozen, registry, signatures),
             session=session,
             fetcher=fetcher,

@@ -12,14 +12,20 @@ from fileservice.http.forms import Form, boundary_of
 from fileservice.http.issuing import absent, facts, lines_of, links, told
 from fileservice.http.lifespan import resources_of
 from fileservice.http.requests import NativeRequest
+from fileservice.http.signatures import described, remark, sheets, signature_lines
 from fileservice.http.uploading import refuse_encoded
 from fileservice.registry import Issued
-from fileservice.verifying import Examination, Finding, find
+from fileservice.verifying import Finding, find
 
 LARGEST_EXAMINED_BYTES = 20 << 20
 FORM_OVERHEAD = 1 << 20
 MEANINGS = {
     "genuine": "This is the file as it was issued, byte for byte.",
+    "signed": (
+        "The key of this service signed this file, and no byte was changed since. No record of it"
+        " is kept here: it was made without one, or the record is gone. Whether it still holds"
+        " cannot be told."
+    ),
     "altered": "This file was made from a certificate of this service, and changed since.",
     "unknown": "This file is no certificate of this service, or too little of one is left in it.",
 }
@@ -47,14 +53,16 @@ async def verify(request: NativeRequest) -> HttpResponseBase:
     if request.method != "POST":
         return front(request)
     refuse_encoded(request)
-    examination = Examination()
-    async for chunk in sent_file(request):
-        examination.feed(chunk)
-        if examination.size > LARGEST_EXAMINED_BYTES:
-            raise TooLarge(f"A certificate has at most {LARGEST_EXAMINED_BYTES:,} bytes.")
-    if not examination.size:
-        raise NoFile("Send the PDF, as the field `file` of a form or as the body.")
-    return answer(request, examination.find(resources_of(request).registry))
+    verifying = resources_of(request).verifying
+    with verifying.examination() as examination:
+        async for chunk in sent_file(request):
+            examination.feed(chunk)
+            if examination.size > LARGEST_EXAMINED_BYTES:
+                raise TooLarge(f"A certificate has at most {LARGEST_EXAMINED_BYTES:,} bytes.")
+        if not examination.size:
+            raise NoFile("Send the PDF, as the field `file` of a form or as the body.")
+        finding = await verifying.find(examination)
+    return answer(request, finding)
 
 
 def front(request: ASGIRequest) -> HttpResponseBase:
@@ -98,12 +106,21 @@ def answer(request: ASGIRequest, finding: Finding) -> HttpResponseBase:
     content = public(request, issued) if issued else None
     shape = shape_of(request)
     if shape == "page":
-        context = {"file": finding.verdict, "meaning": MEANINGS[finding.verdict]}
-        return told(page("verified.html", {**context, "certificate": content}))
+        context = {
+            "file": finding.verdict,
+            "meaning": MEANINGS[finding.verdict],
+            "certificate": content,
+            "signatures": sheets(finding.signatures),
+            "remark": remark(finding.signatures),
+        }
+        return told(page("verified.html", context))
     if shape == "json":
-        return told(document({"file": finding.verdict, "certificate": content}))
-    lines = [f"file: {finding.verdict}"] + ([lines_of(content)] if content else [])
-    return told(text("\n".join(lines)))
+        signatures = described(finding.signatures)
+        return told(
+            document({"file": finding.verdict, "certificate": content, "signatures": signatures})
+        )
+    lines = [f"file: {finding.verdict}", *([lines_of(content)] if content else [])]
+    return told(text("\n".join(lines + signature_lines(finding.signatures))))
 
 
 def public(request: ASGIRequest, issued: Issued) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Whether bytes are DER (X.690) that may be shown to a library: of bounded depth and number."""
 
 MAX_DEPTH = 32
-MAX_ELEMENTS = 8192
+MAX_ELEMENTS = 4096
 MAX_SIMPLE_BYTES = 64  # of an object identifier or a time; longer ones cost the square
 SIMPLE = (0x06, 0x17, 0x18)
 CONSTRUCTED, HIGH_TAG, LONG_LENGTH = 0x20, 0x1F, 0x80

@@ -141,7 +141,7 @@ def _read(info: cms.ContentInfo) -> SignedData:
     certificate = _certificate(signed, signer["sid"])
     if not _is_meant(certificate, attributes):
         raise BadSignedData("means another certificate")
-    holder = _holder(certificate)
+    holder = holder_of(certificate)
     digest = _digest(signer)
     _verify(signer, what_is_signed, holder.key, digest)
     content = inside["content"]
@@ -197,7 +197,8 @@ def _is_meant(certificate: bytes, attributes: Mapping[str, cms.SetOfAny]) -> boo
     return bool(meant["cert_hash"].native == hashlib.new(name, certificate).digest())
 
 
-def _holder(encoded: bytes) -> Holder:
+def holder_of(encoded: bytes) -> Holder:
+    """Return what a certificate, in DER, says."""
     certificate = x509.Certificate.load(encoded)
     key = certificate.public_key.dump()
     validity = certificate["tbs_certificate"]["validity"]
