@@ -33,21 +33,25 @@ class Compiler:
         self._children = asyncio.Semaphore(MAX_CHILDREN)
         self._compiled: WeakValueDictionary[str, CompiledTemplate] = WeakValueDictionary()
 
-    async def compile(self, content: bytes, *, keep: bool) -> CompiledTemplate:
+    async def compile(self, content: bytes, *, keep: bool, side: bytes = b"") -> CompiledTemplate:
         """
         Return the template that `content` is; `keep` says whether its plan is worth the disk.
+
+        `side` is the file beside it, which says how its values are set.
 
         Raises:
             TemplateError: it cannot be filled.
         """
-        digest = hashlib.sha256(content).hexdigest()
-        template = self._compiled.get(digest)
+        name = _name(content, side)
+        template = self._compiled.get(name)
         if template is None:
-            template = CompiledTemplate(await self._plan(digest, content, keep=keep), self.fonts)
-            self._compiled[digest] = template
+            plan = await self._plan(name, content, side, keep=keep)
+            template = self._compiled[name] = CompiledTemplate(plan, self.fonts)
         return template
 
-    async def author(self, source: bytes, kind: Kind, folder: Path) -> CompiledTemplate:
+    async def author(
+        self, source: bytes, kind: Kind, folder: Path, side: bytes = b""
+    ) -> CompiledTemplate:
         """
         Return the template that `source` is written to be; `folder` has its pictures.
 
@@ -58,17 +62,23 @@ class Compiler:
         """
         async with self._children:
             content = await author_apart(source, kind, folder)
-            return CompiledTemplate(await compile_apart(content, self.fonts), self.fonts)
+            return CompiledTemplate(await compile_apart(content, self.fonts, side), self.fonts)
 
-    async def _plan(self, digest: str, content: bytes, *, keep: bool) -> Plan:
-        file = self.folder / f"{digest}-{ENGINE_VERSION}-{self.fonts.fingerprint}"
+    async def _plan(self, name: str, content: bytes, side: bytes, *, keep: bool) -> Plan:
+        file = self.folder / f"{name}-{ENGINE_VERSION}-{self.fonts.fingerprint}"
         plan = await asyncio.to_thread(_read_plan, file)
         if plan is None:
             async with self._children:
-                plan = await compile_apart(content, self.fonts)
+                plan = await compile_apart(content, self.fonts, side)
             if keep:
                 await asyncio.to_thread(write_whole, file, plan.to_bytes())
         return plan
+
+
+def _name(content: bytes, side: bytes) -> str:
+    """Return what a template and the file beside it are known by."""
+    digest = hashlib.sha256(content).hexdigest()
+    return f"{digest}-{hashlib.sha256(side).hexdigest()[:16]}" if side else digest
 
 
 def _read_plan(file: Path) -> Plan | None:

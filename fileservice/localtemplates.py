@@ -11,15 +11,17 @@ from fileservice.errors import NotFound
 from fileservice.options import TEMPLATE_NAME
 from fileservice.pdf.errors import TemplateError
 from fileservice.pdf.filling import CompiledTemplate
+from fileservice.pdf.sidefiles import MAX_SIDE_FILE_BYTES
 
 
 class Stamp(NamedTuple):
-    """What changes when a file does."""
+    """What changes when a template's file does, or the one beside it."""
 
     path: str
     modified_ns: int
     size: int
     inode: int
+    side: tuple[int, int, int] = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class LocalTemplates:
                 status = os.stat(path)  # noqa: PTH116
             except FileNotFoundError:
                 continue
-            return Stamp(path, status.st_mtime_ns, status.st_size, status.st_ino)
+            side = _stat(side_file(path))
+            return Stamp(path, status.st_mtime_ns, status.st_size, status.st_ino, side)
         raise NotFound(f"There is no template {name!r}.")
 
     async def _compiled_once(self, stamp: Stamp) -> Kept:
@@ -96,11 +99,34 @@ class LocalTemplates:
 
     async def _compile(self, stamp: Stamp) -> Kept:
         content = await asyncio.to_thread(Path(stamp.path).read_bytes)
+        side = await asyncio.to_thread(read_side, stamp.path)
         try:
             if stamp.path.endswith(".html"):
-                return Kept(stamp, await self.compiler.author(content, "html", self.folder))
+                return Kept(stamp, await self.compiler.author(content, "html", self.folder, side))
             if stamp.path.endswith(".typ"):
-                return Kept(stamp, await self.compiler.author(content, "typ", self.folder))
-            return Kept(stamp, await self.compiler.compile(content, keep=True))
+                return Kept(stamp, await self.compiler.author(content, "typ", self.folder, side))
+            return Kept(stamp, await self.compiler.compile(content, keep=True, side=side))
         except TemplateError as error:
             return Kept(stamp, error)
+
+
+def side_file(path: str) -> str:
+    """Return the path of the file that says how the values of a template are set."""
+    return f"{path.rpartition('.')[0]}.template.json"
+
+
+def read_side(path: str) -> bytes:
+    """Return what stands beside the template at `path`; nothing, when there is nothing."""
+    try:
+        with Path(side_file(path)).open("rb") as file:
+            return file.read(MAX_SIDE_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return b""
+
+
+def _stat(path: str) -> tuple[int, int, int]:
+    try:
+        status = os.stat(path)  # noqa: PTH116  # as above
+    except FileNotFoundError:
+        return 0, 0, 0
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -18,7 +18,7 @@ from fileservice.certificates import (
     zone_of,
 )
 from fileservice.errors import BadValue, NotFound
-from fileservice.pdf.errors import MissingValue, NoPlaceholders
+from fileservice.pdf.errors import BadSideFile, MissingValue, NoPlaceholders
 from tests.conftest import Server
 from tests.otherhosts import templates_in
 from tests.pdfs import checked, page_of, text_of
@@ -67,6 +67,46 @@ async def test_the_folders_template_comes_before_the_shipped_one(
     certificate = await render(templates, "certificate", {}, now=NOW, zone=ZONE)
 
     assert "Mine of 2026" in text_of(certificate)
+
+
+async def test_the_file_beside_a_template_says_how_it_is_filled(
+    templates: Templates, folder: Path
+) -> None:
+    (folder / "dated.pdf").write_bytes(template_of(b"Mine of %timestamp%"))
+    wishes = folder / "dated.template.json"
+    texts = []
+
+    for said in (None, "date", "Y", None):
+        if said:
+            wishes.write_text(json.dumps({"fields": {"timestamp": {"format": said}}}))
+        else:
+            wishes.unlink(missing_ok=True)
+        texts.append(text_of(await render(templates, "dated", {}, now=NOW, zone=ZONE)).strip())
+
+    assert texts[1:3] == ["Mine of Nov. 21, 2026", "Mine of 2026"]
+    assert texts[0] == texts[3] == "Mine of 2026-11-21T08:30:05+00:00"
+
+
+async def test_the_file_beside_a_written_template_holds_too(
+    templates: Templates, folder: Path
+) -> None:
+    (folder / "written.typ").write_text("Mine of %timestamp%")
+    (folder / "written.template.json").write_text('{"fields": {"timestamp": {"format": "Y"}}}')
+
+    certificate = await render(templates, "written", {}, now=NOW, zone=ZONE)
+
+    assert text_of(certificate).strip() == "Mine of 2026"
+
+
+@pytest.mark.parametrize("content", ["{", " " * 40_000])
+async def test_a_file_of_wishes_that_is_wrong_is_refused(
+    templates: Templates, folder: Path, content: str
+) -> None:
+    (folder / "wrong.pdf").write_bytes(template_of(b"Mine of %timestamp%"))
+    (folder / "wrong.template.json").write_text(content)
+
+    with pytest.raises(BadSideFile):
+        await render(templates, "wrong", {}, now=NOW, zone=ZONE)
 
 
 async def test_the_time_is_that_of_the_zone(templates: Templates) -> None:

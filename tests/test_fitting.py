@@ -9,11 +9,11 @@ import pytest
 from fileservice.pdf.compiling import plan_template
 from fileservice.pdf.errors import TooLong
 from fileservice.pdf.filling import CompiledTemplate
-from fileservice.pdf.fitting import LEAST_SCALE, LEAST_STRETCH, Row, Word, fitted
+from fileservice.pdf.fitting import LEAST_STRETCH, Row, Word, fitted
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.plans import Plan
-from fileservice.pdf.slots import Literal, Slot, Value
+from fileservice.pdf.slots import LEAST_SCALE, Literal, Slot, Value
 from fileservice.pdf.wrapping import split_words
 from tests.pdfs import checked, lines_of, page_of, text_of
 

@@ -197,7 +197,7 @@ def test_the_child_answers_with_a_word_first(template: bytes, word: bytes) -> No
     fingerprint = shipped_fonts().fingerprint
 
     answers.answer(
-        lambda content: child.plan(content, fingerprint, ()), io.BytesIO(template), target
+        lambda content: child.plan(content, b"", fingerprint, ()), io.BytesIO(template), target
     )
 
     assert target.getvalue().partition(b"\n")[0] == word

@@ -2,8 +2,8 @@
 The process that reads a template: it has little memory, little time, and nothing worth stealing.
 
 The template comes on standard input, and the answer (`answers`) goes out with the plan. The
-arguments are the fingerprint of the fonts that values will be drawn with, and the operator's
-folders of fonts.
+arguments are the file beside it in hexadecimal, the fingerprint of the fonts that values will be
+drawn with, and the operator's folders of fonts.
 """
 
 import sys
@@ -35,7 +35,7 @@ def limit_qpdf() -> None:
     )
 
 
-def plan(content: bytes, fingerprint: str, folders: Sequence[Path]) -> bytes:
+def plan(content: bytes, side: bytes, fingerprint: str, folders: Sequence[Path]) -> bytes:
     """
     Return the plan of a template in its form for pipes.
 
@@ -45,15 +45,15 @@ def plan(content: bytes, fingerprint: str, folders: Sequence[Path]) -> bytes:
     fonts = open_fonts(folders)
     if fonts.fingerprint != fingerprint:
         raise TemplateError("The service's fonts were changed; it has to be started again.")
-    return plan_template(content, fonts).to_bytes()
+    return plan_template(content, fonts, side).to_bytes()
 
 
 if __name__ == "__main__":
     limit_this_process()
     limit_qpdf()
-    fingerprint, *folders = sys.argv[1:]
+    side, fingerprint, *folders = sys.argv[1:]
     answer(
-        lambda content: plan(content, fingerprint, list(map(Path, folders))),
+        lambda content: plan(content, bytes.fromhex(side), fingerprint, list(map(Path, folders))),
         sys.stdin.buffer,
         sys.stdout.buffer,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-import re
+from dataclasses import replace
 
 import pikepdf
 from pikepdf import Dictionary, Name, Object, Pdf
@@ -13,6 +13,7 @@ from fileservice.pdf.answers import MAX_FILE_BYTES
 from fileservice.pdf.draft import Draft
 from fileservice.pdf.encodings import UNREADABLE
 from fileservice.pdf.errors import (
+    BadSideFile,
     Damaged,
     Encrypted,
     NoPlaceholders,
@@ -30,6 +31,7 @@ from fileservice.pdf.flattening import compile_with_fields, lay_links
 from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.freezing import Frozen, freeze
 from fileservice.pdf.plans import Open, Plan, Program
+from fileservice.pdf.sidefiles import LANGUAGE, SideFile, read_side_file
 from fileservice.pdf.slots import PAGE, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
 from fileservice.pdf.templatefonts import text_of
@@ -46,40 +48,41 @@ MADE_HERE = {
     "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ",
     PAGE: "0123456789",
 }
-LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")  # BCP 47, as far as we look
 # How pikepdf says that an object is not what it was asked for: a number of 20 digits, a name that
 # is no text, a stream that does not unpack. Any line that looks into a template can meet them.
 BROKEN = (pikepdf.PdfError, OverflowError, TypeError, ValueError)
 
 
-def compile_template(content: bytes, font_set: FontSet) -> CompiledTemplate:
+def compile_template(content: bytes, font_set: FontSet, side: bytes = b"") -> CompiledTemplate:
     """Compile the template `content` here and now: `plan_template` says how."""
-    return CompiledTemplate(plan_template(content, font_set), font_set)
+    return CompiledTemplate(plan_template(content, font_set, side), font_set)
 
 
-def plan_template(content: bytes, font_set: FontSet) -> Plan:
+def plan_template(content: bytes, font_set: FontSet, side: bytes = b"") -> Plan:
     """
-    Compile the template `content`.
+    Compile the template `content`, of which the file `side` says more.
 
     Run it in a process whose memory and time are limited (`fileservice.pdf.child`).
 
     Raises:
         TemplateError: it cannot be filled; the error says why and what to do.
     """
+    wishes = read_side_file(side)
     pdf = _opened(content)
     try:
-        return _planned(pdf, hashlib.sha256(content).hexdigest(), font_set)
+        plan = _planned(pdf, hashlib.sha256(content).hexdigest(), font_set, wishes)
     except BROKEN as error:
         raise Damaged(
             "The template is broken inside; save it again with another program."
         ) from error
+    return replace(plan, side=hashlib.sha256(side).hexdigest()) if side else plan
 
 
-def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
+def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan:
     _check(pdf)
-    title = _title(pdf)
-    language = _language(pdf)
-    draft = Draft(pdf, f"/Fs{digest[:12]}", font_set)
+    title = wishes.title or _title(pdf)
+    language = wishes.language or _language(pdf)
+    draft = Draft(pdf, f"/Fs{digest[:12]}", font_set, wishes)
     form = _form(pdf)
     for draft.page, page in enumerate(pdf.pages, 1):
         try:
@@ -87,10 +90,11 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet) -> Plan:
             compile_with_fields(draft, page, form)
         except TemplateError as error:
             raise type(error)(f"Page {draft.page}: {error.detail}") from error
-    if not draft.asks_for_something:
+    if not any(draft.names()) and not draft.has_code:
         raise _nothing_found(draft)
     if len(draft.slots) > MAX_SLOTS:
         raise OverLimits(f"There are more than {MAX_SLOTS} lines with placeholders.")
+    _refuse_unknown(draft)
     remove_active_content(pdf)
     lay_links(draft)
     pdf.trailer.Info = draft.mark(Dictionary())
@@ -155,6 +159,15 @@ def _language(pdf: Pdf) -> str:
     return language if LANGUAGE.fullmatch(language) else ""
 
 
+def _refuse_unknown(draft: Draft) -> None:
+    unknown = draft.wishes.wishes.keys() - set(draft.names())
+    if unknown:
+        raise BadSideFile(
+            f"The side file speaks of {min(unknown)!r}, which the template does not ask for;"
+            f" it asks for {', '.join(map(repr, sorted(set(draft.names()))))}."
+        )
+
+
 def _nothing_found(draft: Draft) -> TemplateError:
     text = " ".join(line.text for line in draft.lines)
     if text.strip() and text.count(UNREADABLE) > len(text) / 2:
@@ -216,6 +229,7 @@ def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
         bases=tuple(tuple(base.signs) for base in bases),
         slots=tuple(draft.slots),
         rules=draft.rules,
+        formats={name: wish.pattern for name, wish in draft.wishes.wishes.items() if wish.pattern},
         programs=tuple(programs),
         fonts=tuple(_open(frozen, mark, references) for mark in draft.fonts),
         links=tuple(_open(frozen, mark) for mark in draft.link_marks),
@@ -239,6 +253,11 @@ def _open(frozen: Frozen, mark: int, entries: bytes = b"") -> Open:
     return Open(number, body.removesuffix(b">>") + entries)
 
 
+def _letters(draft: Draft, name: str) -> str:
+    wish = draft.wishes.wishes.get(name)
+    return LATIN if wish and wish.pattern else MADE_HERE.get(name, LATIN)
+
+
 def _base_signs(draft: Draft, number: int, face: Face) -> list[Sign]:
     """Return what comes with the template: Latin, or less if only the time or the number is set."""
     values = [
@@ -248,6 +267,6 @@ def _base_signs(draft: Draft, number: int, face: Face) -> list[Sign]:
         for part in slot.parts
         if isinstance(part, Value) and part.face == number
     ]
-    wanted = set("".join(MADE_HERE.get(value.name, LATIN) for value in values))
+    wanted = set("".join(_letters(draft, value.name) for value in values))
     wanted.update("".join(value.default or "" for value in values))
     return [(face.glyphs[character], character) for character in wanted & face.glyphs.keys()]

@@ -1,6 +1,6 @@
 """What is known of a template while its pages are read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -11,7 +11,8 @@ from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.lines import Line
 from fileservice.pdf.placements import Placement, Sheet
 from fileservice.pdf.rules import Rule
-from fileservice.pdf.slots import Code, Placed, Value
+from fileservice.pdf.sidefiles import SideFile
+from fileservice.pdf.slots import Code, Placed, Slot, Value
 from fileservice.pdf.templatefonts import TemplateFont, read_font
 from fileservice.pdf.text import FontOf
 
@@ -22,6 +23,7 @@ class Draft:
     What is known of a template while its pages are read.
 
     Attributes:
+        wishes: what the side file says.
         marker: the key that marks an object written anew for each certificate; no template has it.
         faces: those that values are drawn with, in the order of their numbers.
         marks: how many objects are marked.
@@ -45,6 +47,7 @@ class Draft:
     pdf: Pdf
     marker: str
     font_set: FontSet
+    wishes: SideFile
     faces: list[Face] = field(default_factory=list)
     marks: int = 0
     page: int = 0
@@ -70,17 +73,29 @@ class Draft:
         dictionary[self.marker] = self.marks
         return self.pdf.make_indirect(dictionary)
 
+    def names(self) -> Iterator[str]:
+        """Yield what the slots ask for."""
+        for slot in self.slots:
+            if isinstance(slot, Slot):
+                yield from (p.name for p in slot.parts if isinstance(p, Value) and p.name)
+
     @property
-    def asks_for_something(self) -> bool:
-        """Whether a slot has a name that is asked for, or is a QR code."""
-        return any(
-            isinstance(slot, Code) or any(isinstance(p, Value) and p.name for p in slot.parts)
-            for slot in self.slots
-        )
+    def has_code(self) -> bool:
+        """Whether a QR code is drawn."""
+        return any(isinstance(slot, Code) for slot in self.slots)
 
     def face_of(self, font: TemplateFont) -> int:
         """Return the number of the face that stands in for `font`."""
         face = self.font_set.match(font.name, font.flags)
+        if face not in self.faces:
+            self.faces.append(face)
+        return self.faces.index(face)
+
+    def face_named(self, name: str) -> int | None:
+        """Return the number of the face of this PostScript name, if it is at hand."""
+        face = self.font_set.faces.get(name)
+        if face is None:
+            return None
         if face not in self.faces:
             self.faces.append(face)
         return self.faces.index(face)

@@ -87,6 +87,12 @@ class BadSource(TemplateError):
     code = "bad_source"
 
 
+class BadSideFile(TemplateError):
+    """What stands beside the template in a file of wishes cannot be followed."""
+
+    code = "bad_side_file"
+
+
 class NeedsExtra(TemplateError):
     """A template in HTML or Typst needs a package that is not installed."""
 
@@ -116,6 +122,7 @@ TEMPLATE_ERRORS = {
         OverLimits,
         Damaged,
         BadSource,
+        BadSideFile,
         NeedsExtra,
         NotDrawn,
     )

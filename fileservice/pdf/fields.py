@@ -8,6 +8,7 @@ from typing import NamedTuple
 from fileservice.pdf.boxes import Box
 from fileservice.pdf.errors import BadMode, SplitLigature, UnknownCmap
 from fileservice.pdf.lines import Line, PlacedGlyph
+from fileservice.pdf.sidefiles import SideFile
 from fileservice.pdf.slots import PAGE
 
 # `%name%`, `%name|text%` and the same in double braces; the text is for when no value is given.
@@ -62,7 +63,7 @@ class Field:
     room: float
 
 
-def find_fields(lines: Sequence[Line], box: Box, page: int) -> list[Field]:
+def find_fields(lines: Sequence[Line], box: Box, page: int, wishes: SideFile) -> list[Field]:
     """
     Return the lines that have placeholders; `page` is the number of their page.
 
@@ -76,7 +77,8 @@ def find_fields(lines: Sequence[Line], box: Box, page: int) -> list[Field]:
         if not parts:
             continue
         _check(line)
-        align = _align(line, lines, box)
+        wished = wishes.align_of(part.name for part in parts)
+        align = _align(line, lines, box) if wished is None else wished
         room = _room(line, lines, box, align, margin)
         fields.append(Field(line, parts, align, room))
     return fields

@@ -16,6 +16,7 @@ from fileservice.pdf.errors import MissingGlyph, MissingValue, UnknownValue
 from fileservice.pdf.faces import Sign
 from fileservice.pdf.fitting import Row, Word, fitted
 from fileservice.pdf.fonts import FontSet
+from fileservice.pdf.formats import formatted
 from fileservice.pdf.geometry import number, numbers
 from fileservice.pdf.plans import Plan
 from fileservice.pdf.qr import alternative, qr_program
@@ -141,7 +142,7 @@ class CompiledTemplate:
         added: list[bytes] = []
         for at, subset in extras.values():
             added += subset.objects(plan.size + at * OBJECTS_PER_SUBSET, compress=False)
-        inputs = repr((plan.digest, sorted(texts.items()), number, link))
+        inputs = repr((plan.digest, plan.side, sorted(texts.items()), number, link))
         identity = hashlib.blake2b(inputs.encode(), digest_size=16).hexdigest()
         return self._joined(bodies, added, identity.encode())
 
@@ -161,12 +162,16 @@ class CompiledTemplate:
                 f"The template asks for {_listed(missing)}.",
                 extensions={"missing": sorted(missing)},
             )
-        texts["timestamp"] = stamp
+        texts["timestamp"] = self._formatted("timestamp", stamp)
         return texts
 
     def _meant(self, name: str, text: str) -> str:
         rule, text = self.plan.rules.get(name), clean_value(name, text)
-        return rule.meaning(name, text) if rule else text
+        return self._formatted(name, rule.meaning(name, text) if rule else text)
+
+    def _formatted(self, name: str, text: str) -> str:
+        pattern = self.plan.formats.get(name)
+        return formatted(pattern, name, text, self.plan.language) if pattern else text
 
     def _rows(self, slot: Slot, texts: Mapping[str, str]) -> list[Row]:
         """Return what the slot shows; nothing, when all its values are empty."""

@@ -9,12 +9,10 @@ from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.slots import Literal, Slot, Value
 from fileservice.pdf.wrapping import split_letters, split_words
 
-# A line is shrunk to no less than this part of its size: below it, it looks like a mistake.
-LEAST_SCALE = 0.6
-# And then made no narrower than this.
+# A line that was shrunk is made no narrower than this.
 LEAST_STRETCH = 0.85
-# The sizes that are tried when a line is broken; the largest that fits is taken.
-WRAPPED_SCALES = (1.0, 0.9, 0.8, 0.7, LEAST_SCALE)
+# How many sizes are tried when a line is broken; the largest that fits is taken.
+WRAPPED_SIZES = 5
 LEADING = 1.2
 ROUNDING = 1e-6
 
@@ -49,7 +47,7 @@ def fitted(slot: Slot, words: Sequence[Word], width_of: WidthOf) -> list[Row]:
     width = sum([width_of(word) for word in words])
     if width <= slot.room:
         return [Row(_placed(slot, width), words)]
-    scale = max(slot.room / width, LEAST_SCALE)
+    scale = max(slot.room / width, slot.least_scale)
     stretch = min(1.0, slot.room / (width * scale))
     if stretch >= LEAST_STRETCH - ROUNDING:
         return [Row(_placed(slot, width, scale, stretch), words)]
@@ -90,7 +88,9 @@ def _wrapped(slot: Slot, words: Sequence[Word], width_of: WidthOf) -> list[Row]:
     leading = slot.leading or LEADING * max(
         [part.size for part in slot.parts if isinstance(part, Value)]
     )
-    for scale, stretch in [*((each, 1.0) for each in WRAPPED_SCALES), (LEAST_SCALE, LEAST_STRETCH)]:
+    step = (1.0 - slot.least_scale) / (WRAPPED_SIZES - 1)
+    scales = [1.0 - at * step for at in range(WRAPPED_SIZES)]
+    for scale, stretch in [*((each, 1.0) for each in scales), (slot.least_scale, LEAST_STRETCH)]:
         room = slot.room / (scale * stretch)
         lines = _lines(pieces, room, width_of)
         widths = [sum(map(width_of, line)) for line in lines]
@@ -141,10 +141,10 @@ def _names(slot: Slot) -> str:
 
 def _refuse(slot: Slot, width: float) -> list[Row]:
     points = slot.matrix.x_scale
-    needed, available = width * LEAST_SCALE * LEAST_STRETCH * points, slot.room * points
+    needed, available = width * slot.least_scale * LEAST_STRETCH * points, slot.room * points
     lines = f" on {slot.max_lines} lines" if slot.max_lines > 1 else ""
     raise TooLong(
-        f"The value of {_names(slot)} is too long: even at {LEAST_SCALE:.0%} of its size and"
+        f"The value of {_names(slot)} is too long: even at {slot.least_scale:.0%} of its size and"
         f" {LEAST_STRETCH:.0%} of its width the line is {needed:.0f} points long,"
         f" where there is room for {available:.0f}{lines}.",
         extensions={"needed": round(needed, 1), "available": round(available, 1)},

@@ -44,7 +44,10 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
         return draft.face_of(font)
 
     shown = rect_of(page.cropbox) or Rect(*LETTER)
-    fields = list(drawn(widgets, shown, form, face_of))
+    fields = [
+        draft.wishes.applied(piece, draft.face_named, 1.0) if isinstance(piece, Slot) else piece
+        for piece in drawn(widgets, shown, form, face_of)
+    ]
     texts = [piece for piece in fields if isinstance(piece, Slot)]
     _put_on_sheet(draft, page, [*placed, *map(placement_of_field, texts, fonts)])
     if fields or codes:

@@ -129,8 +129,10 @@ def _cut(draft: Draft, canvas: Canvas) -> Cut:
     lines = read_lines(reader.shows, canvas.view)
     draft.lines += lines
     replaced: dict[int, bytes | int] = {}
-    for found in find_fields(lines, canvas.box, draft.page):
+    for found in find_fields(lines, canvas.box, draft.page, draft.wishes):
         slot = make_slot(found, program, draft.face_of)
+        point = 1 / found.line.space.x_scale
+        slot = draft.wishes.applied(slot, draft.face_named, point)
         placed += placements_on_line(found, slot)
         replaced.update(_replaced(draft, found, slot, canvas.box))
     if not replaced:

@@ -54,6 +54,8 @@ class Plan:
         bases: for each face, the signs of the subset that is part of `static`.
         slots: the lines with placeholders, and the places of QR codes.
         rules: name -> what its form fields take.
+        formats: name -> how its value is written.
+        side: hex SHA-256 of the file beside the template; "" when there is none.
         programs: what draws them.
         fonts: the pages' dictionaries of fonts.
         links: the annotations over QR codes, which lead where those do.
@@ -75,6 +77,7 @@ class Plan:
     bases: tuple[tuple[Sign, ...], ...]
     slots: tuple[Placed, ...]
     rules: Mapping[str, Rule]
+    formats: Mapping[str, str]
     programs: tuple[Program, ...]
     fonts: tuple[Open, ...]
     links: tuple[Open, ...]
@@ -89,6 +92,7 @@ class Plan:
     sheets: tuple[Sheet, ...]
     placements: tuple[Placement, ...]
     is_repaired: bool
+    side: str = ""
 
     def to_bytes(self) -> bytes:
         """Return the form that `from_bytes` reads."""
@@ -99,6 +103,8 @@ class Plan:
                 "bases": self.bases,
                 "slots": [_slot_values(slot) for slot in self.slots],
                 "rules": {name: _rule_values(rule) for name, rule in self.rules.items()},
+                "formats": self.formats,
+                "side": self.side,
                 "programs": [_program_values(program) for program in self.programs],
                 "fonts": [_open_values(fonts) for fonts in self.fonts],
                 "links": [_open_values(link) for link in self.links],
@@ -137,6 +143,8 @@ class Plan:
             ),
             slots=tuple(map(_slot, head["slots"])),
             rules={str(name): _rule(values) for name, values in head["rules"].items()},
+            formats={str(name): str(pattern) for name, pattern in head["formats"].items()},
+            side=str(head["side"]),
             programs=tuple(map(_program, head["programs"])),
             fonts=tuple(map(_open, head["fonts"])),
             links=tuple(map(_open, head["links"])),
@@ -204,6 +212,7 @@ def _slot_values(slot: Placed) -> list[object]:
         [_part_values(part) for part in slot.parts],
         slot.max_lines,
         slot.leading,
+        slot.least_scale,
         slot.cells,
     ]
 
@@ -225,7 +234,7 @@ def _part_values(part: Literal | Value) -> list[object]:
 def _slot(values: list[Any]) -> Placed:
     if len(values) == 1:
         return Code(_matrix(values[0]))
-    matrix, width, room, align, before, after, parts, max_lines, leading, cells = values
+    matrix, width, room, align, before, after, parts, max_lines, leading, least, cells = values
     return Slot(
         _matrix(matrix),
         float(width),
@@ -236,6 +245,7 @@ def _slot(values: list[Any]) -> Placed:
         tuple(map(_part, parts)),
         int(max_lines),
         float(leading),
+        float(least),
         int(cells),
     )
 

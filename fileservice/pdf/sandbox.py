@@ -13,6 +13,7 @@ from fileservice.pdf.authoring import Kind
 from fileservice.pdf.errors import TEMPLATE_ERRORS, NotDrawn, OverLimits, TemplateError
 from fileservice.pdf.fonts import FontSet
 from fileservice.pdf.plans import Plan
+from fileservice.pdf.sidefiles import MAX_SIDE_FILE_BYTES
 
 log = logging.getLogger("fileservice.pdf")
 
@@ -29,14 +30,18 @@ TIMED_OUT = (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
 TOO_SLOW = "The template takes too long to be read; simplify its drawing and its fonts."
 
 
-async def compile_apart(content: bytes, fonts: FontSet) -> Plan:
+async def compile_apart(content: bytes, fonts: FontSet, side: bytes = b"") -> Plan:
     """
     Return the plan of the template `content`, compiled in a limited child process for `fonts`.
+
+    `side` is the file beside it; one that is too large is refused by its first bytes.
 
     Raises:
         TemplateError: it cannot be filled.
     """
-    arguments = (fonts.fingerprint, *map(str, fonts.folders))
+    # An argument of a program may have 128 KB, and this has half of that.
+    said = side[: MAX_SIDE_FILE_BYTES + 1].hex()
+    arguments = (said, fonts.fingerprint, *map(str, fonts.folders))
     return Plan.from_bytes(await _answer("fileservice.pdf.child", *arguments, content=content))
 
 

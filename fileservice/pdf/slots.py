@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from fileservice.pdf.geometry import Matrix
 
+# A line is shrunk to no less than this part of its size: below it, it looks like a mistake.
+LEAST_SCALE = 0.6
 PAGE = "page"  # the placeholder for the number of the template's page, which is its default
 
 
@@ -58,6 +60,7 @@ class Slot:
         after: operators that put everything back as the program around it expects it.
         max_lines: how many lines it may become; the first stays on its baseline.
         leading: from one of them to the next, in its own space; 0 for what suits the size.
+        least_scale: to which part of its size it is shrunk at most.
         cells: how many cells its room is parted into, with one letter in each; 0 for a plain line.
     """
 
@@ -70,6 +73,7 @@ class Slot:
     parts: tuple[Literal | Value, ...]
     max_lines: int = 1
     leading: float = 0.0
+    least_scale: float = LEAST_SCALE
     cells: int = 0
 
 
