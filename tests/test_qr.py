@@ -1,11 +1,15 @@
 """QR codes as a page draws them, read back from what poppler and pdfium show."""
 
+import random
+
 import pytest
+import segno
 
 from fileservice.certificates import new_number
 from fileservice.errors import BadValue
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.qr import MAX_TEXT_BYTES, QUIET_ZONE, alternative, qr_program
+from fileservice.pdf.qrmodules import BLOCKS, FIRST_LONG_VERSION, MASK, modules_of
 from tests.pdfs import checked, page_of
 from tests.rasters import Draw, by_pdfium, by_poppler, read
 
@@ -109,3 +113,34 @@ def test_a_text_that_is_too_long_is_refused() -> None:
 
 def test_those_who_do_not_see_the_code_are_told_where_it_leads() -> None:
     assert alternative(LINK) == f"QR code: {LINK}"
+
+
+def capacity_of(version: int) -> int:
+    return sum(BLOCKS[version - 1][1]) - (3 if version >= FIRST_LONG_VERSION else 2)
+
+
+@pytest.mark.parametrize("version", range(1, len(BLOCKS) + 1))
+def test_the_modules_are_those_that_another_writer_makes(version: int) -> None:
+    # Only full codes: segno 1.6 fills others up with a byte of noughts first.
+    text = random.Random(version).randbytes(capacity_of(version))  # noqa: S311  # always the same
+    expected = segno.make_qr(
+        text, version=version, error="m", mask=MASK, boost_error=False, mode="byte"
+    )
+
+    side, modules = modules_of(text)
+
+    assert side == len(expected.matrix)
+    assert modules.split() == ["".join(map(str, row)) for row in expected.matrix]
+
+
+@pytest.mark.parametrize("version", range(1, len(BLOCKS) + 1))
+def test_codes_of_every_size_are_read(draw: Draw, version: int) -> None:
+    for missing in (0, 1, 2, 9):
+        text = (LINK + "/x" * 200)[: min(capacity_of(version), MAX_TEXT_BYTES) - missing]
+
+        assert read(draw(page_with(qr_program(text, square(5, 5, 290))))) == [(text, "M")]
+
+
+def test_there_are_no_modules_for_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="363 bytes"):
+        modules_of(bytes(363))

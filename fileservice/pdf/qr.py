@@ -1,20 +1,16 @@
 """QR codes (ISO/IEC 18004) as operators of a page's program: one path, crisp at every size."""
 
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import groupby
-
-import segno
+import re
+from functools import cache, lru_cache
 
 from fileservice.errors import BadValue
 from fileservice.pdf.geometry import Matrix, numbers
+from fileservice.pdf.qrmodules import DARK, modules_of
 
 QUIET_ZONE = 4  # modules, ISO/IEC 18004 6.3.8
 CACHED_CODES = 256
 MAX_TEXT_BYTES = 330  # version 14 at the most; finer would be no code for paper
-# The standard lets the writer look for the fairest of eight; a reader takes any. To look costs
-# 3.2 ms a code, not to look 0.8 ms.
-MASK = 3
+RUN = re.compile(f"{DARK}+")
 
 
 def qr_program(text: str, square: Matrix) -> bytes:
@@ -41,19 +37,28 @@ def alternative(text: str) -> str:
     return f"QR code: {text}"
 
 
+class Rectangles(dict[tuple[int, int], bytes]):
+    """Operators for the runs of dark modules in codes of one size, made when they are met."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._row = size + 1  # with its end
+
+    def __missing__(self, run: tuple[int, int]) -> bytes:
+        start, stop = run
+        y, x = divmod(start, self._row)
+        made = self[run] = b"%d %d %d 1 re " % (x + QUIET_ZONE, y + QUIET_ZONE, stop - start)
+        return made
+
+
+# Of each size there are some 20,000 at the most.
+rectangles_of = cache(Rectangles)
+
+
 @lru_cache(maxsize=CACHED_CODES)
 def _path(text: str) -> tuple[int, bytes]:
     """Return the side in modules with the quiet zone, and a rectangle for each run of dark ones."""
-    code = segno.make_qr(text, error="m", mask=MASK, boost_error=False)
-    rows = [_runs(row, at) for at, row in enumerate(code.matrix, QUIET_ZONE)]
-    return len(code.matrix) + 2 * QUIET_ZONE, b"".join(rows)
-
-
-def _runs(row: Sequence[int], y: int) -> bytes:
-    pieces, x = [], QUIET_ZONE
-    for module, run in groupby(row):
-        length = len(list(run))
-        if module & 1:
-            pieces.append(b"%d %d %d 1 re " % (x, y, length))
-        x += length
-    return b"".join(pieces)
+    size, modules = modules_of(text.encode())
+    known = rectangles_of(size)
+    runs = b"".join([known[run.span()] for run in RUN.finditer(modules)])
+    return size + 2 * QUIET_ZONE, runs
