@@ -1,5 +1,6 @@
 """The pages in a real Chromium, with scripts off unless a test is about them."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -22,7 +23,9 @@ from tests.browsing import (
 )
 from tests.conftest import Server, manage, need_program, serving
 from tests.otherhosts import give, other_host
+from tests.pdfs import shipped_template
 from tests.test_panels import HOSTILE_ENTRIES
+from tests.test_signed import signed_by_other
 
 PASSWORD = "correct-horse-1843"  # noqa: S105 - of a server that lives for one test
 PHONE = {"width": 320, "height": 640}
@@ -240,6 +243,20 @@ async def test_no_page_is_wider_than_a_phone(server: Server, browser: Browser) -
             widths.append(await tab.page.evaluate("document.documentElement.scrollWidth"))
 
         assert widths == [PHONE["width"]] * 4
+
+
+async def test_a_signature_is_told_on_a_phone(server: Server, browser: Browser) -> None:
+    content = await asyncio.to_thread(signed_by_other, shipped_template(), name="W" * 64)
+    async with opened(browser, viewport=PHONE) as tab:
+        await tab.page.goto(f"{server.url}/verify/")
+        await tab.page.get_by_label("Choose the PDF").set_input_files(named("x.pdf", content))
+        await tab.page.get_by_role("button", name="Verify").click()
+
+        await expect(title_of(tab.page)).to_have_text("This file is not known here.")
+        await expect(tab.page.get_by_role("main")).to_contain_text("a key that this service does")
+        width = await tab.page.evaluate("document.documentElement.scrollWidth")
+        assert width == PHONE["width"]
+        assert not tab.complaints
 
 
 async def test_pages_are_dark_where_the_browser_is(server: Server, browser: Browser) -> None:

@@ -11,8 +11,8 @@ SIGNATORIES: dict[Signatory, str] = {
     "this service": "Signed with the key of this service.",
     "this service, earlier": "Signed with an earlier key of this service.",
     "somebody else": (
-        "Signed with a key that this service does not know, whose certificate says “{name}”."
-        " Anybody can write a name into a certificate, and who issued this one was not checked."
+        "Signed with a key that this service does not know, whose signing certificate says"
+        " “{name}”. Anybody can write a name into one, and who issued this one was not checked."
     ),
 }
 CODES: dict[Signatory, str] = {
@@ -118,12 +118,17 @@ def time_of(seen: SeenSignature) -> list[str]:
         told.append("Its time-stamp does not hold.")
     if seen.stamp is not None:
         told.append(
-            f"It was there at {shown(seen.stamp.at, UTC)}, says the time-stamp of"
+            f"It was there at {written(seen.stamp.at)}, says the time-stamp of"
             f" “{quoted(seen.stamp.holder)}”; whether to trust it was not checked."
         )
     elif seen.claimed_at is not None:
-        told.append(f"It was made at {shown(seen.claimed_at, UTC)}, by the signer's own clock.")
+        told.append(f"It was made at {written(seen.claimed_at)}, by the signer's own clock.")
     return told
+
+
+def written(moment: datetime) -> str:
+    """Return a time for people."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def validity(holder: Holder, moment: datetime | None) -> list[str]:
@@ -131,8 +136,8 @@ def validity(holder: Holder, moment: datetime | None) -> list[str]:
     if moment is None:
         return []
     if holder.holds_at(moment):
-        return ["The certificate was valid then."]
-    return ["The certificate was not valid then."]
+        return ["The signing certificate was valid then."]
+    return ["The signing certificate was not valid then."]
 
 
 def remark(signatures: JudgedSignatures | None) -> str:
