@@ -47,3 +47,12 @@ def read(raster: Raster) -> list[tuple[str, str]]:
     kind = zxingcpp.BarcodeFormat.QRCode
     codes = zxingcpp.read_barcodes(raster)
     return [(code.text, code.ec_level) for code in codes if code.format == kind]
+
+
+def dark_share(raster: Raster, left: int, bottom: int, right: int, top: int) -> float:
+    """Return which part of a rectangle, in points from the page's lower left, is dark."""
+    height = raster.shape[0] if raster.shape else 0
+    rows = range(height - top * DPI // 72, height - bottom * DPI // 72)
+    columns = range(left * DPI // 72, right * DPI // 72)
+    dark = sum(raster[row, column] < 128 for row in rows for column in columns)
+    return dark / (len(rows) * len(columns))

@@ -308,7 +308,7 @@ def test_marks_without_a_letter_of_their_own_are_raised_to_it() -> None:
         (
             b"",
             b"/Encoding 256 array 0 1 255 {1 index} for dup 65/percent put dup 66 /f_i put",
-            "%fiC",
+            "%fi�",
         ),
         (b"", b"/Encoding StandardEncoding def dup 65/percent put", "ABC"),
         (b"", b"/Encoding 256 array dup 999/a put dup 65/g17 put eexec dup 66/x put", "���"),

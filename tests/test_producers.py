@@ -33,7 +33,8 @@ def content_of(name: str) -> bytes:
 
 def filled(name: str) -> bytes:
     template = compile_template(content_of(name), shipped_fonts())
-    values = {field: VALUES[field] for field in template.fields - {"timestamp"}}
+    known = VALUES | {"passed": "yes"}
+    values = {field: known[field] for field in template.fields - {"timestamp"}}
     return checked(template.fill(values, issued_at=NOW))
 
 

@@ -181,7 +181,7 @@ def _nothing_found(draft: Draft) -> TemplateError:
     if misses := near_misses(draft.lines):
         hints.append(f"Near misses: {', '.join(misses[:5])}.")
     if "/AcroForm" in draft.pdf.Root:
-        hints.append("It has a form, but no visible text field with a name.")
+        hints.append("It has a form, but no visible text field or check box with a name.")
     if not text.strip():
         hints.append("It has no text at all; is it an image, or converted to outlines?")
     elif not hints:

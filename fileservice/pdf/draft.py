@@ -12,7 +12,7 @@ from fileservice.pdf.lines import Line
 from fileservice.pdf.placements import Placement, Sheet
 from fileservice.pdf.rules import Rule
 from fileservice.pdf.sidefiles import SideFile
-from fileservice.pdf.slots import Code, Placed, Slot, Value
+from fileservice.pdf.slots import Code, Mark, Placed, Slot, Value
 from fileservice.pdf.templatefonts import TemplateFont, read_font
 from fileservice.pdf.text import FontOf
 
@@ -28,7 +28,7 @@ class Draft:
         faces: those that values are drawn with, in the order of their numbers.
         marks: how many objects are marked.
         page: the number of the page that is read; the first is 1.
-        slots: all lines with placeholders, and all QR codes.
+        slots: all lines with placeholders, all QR codes and all check boxes.
         rules: name -> what the form fields of that name take.
         squares: where on the displayed page its QR codes go.
         programs: mark -> the program that each certificate writes: bytes, and numbers of slots.
@@ -78,6 +78,8 @@ class Draft:
         for slot in self.slots:
             if isinstance(slot, Slot):
                 yield from (p.name for p in slot.parts if isinstance(p, Value) and p.name)
+            elif isinstance(slot, Mark):
+                yield slot.name
 
     @property
     def has_code(self) -> bool:

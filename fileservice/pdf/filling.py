@@ -21,7 +21,7 @@ from fileservice.pdf.geometry import number, numbers
 from fileservice.pdf.plans import Plan
 from fileservice.pdf.qr import alternative, qr_program
 from fileservice.pdf.setting import Run, set_runs
-from fileservice.pdf.slots import PAGE, Code, Literal, Slot, Value
+from fileservice.pdf.slots import PAGE, Code, Literal, Mark, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset, stream
 from fileservice.pdf.values import clean_value
 
@@ -73,10 +73,13 @@ class CompiledTemplate:
             for part in slot.parts
             if isinstance(part, Value)
         ]
+        marks = [slot for slot in plan.slots if isinstance(slot, Mark)]
         self.has_code = any(isinstance(slot, Code) for slot in plan.slots)
         # Nobody is asked for what has no name: a form field that is only read.
-        self.fields = frozenset(value.name for value in values if value.name) - {PAGE}
-        self.required = frozenset(v.name for v in values if v.default is None) - {"timestamp"}
+        self.fields = frozenset(part.name for part in values + marks if part.name) - {PAGE}
+        wanted = {part.name for part in values + marks if part.default is None}
+        # Of a group of buttons one that is on is enough.
+        self.required = frozenset(wanted - {m.name for m in marks if m.default} - {"timestamp"})
         self.set_text = lru_cache(maxsize=CACHED_TEXTS)(self._set_text)
         self.encode = lru_cache(maxsize=CACHED_TEXTS)(self._encode)
         self.subset = lru_cache(maxsize=CACHED_SUBSETS)(self._subset)
@@ -120,7 +123,7 @@ class CompiledTemplate:
         drawn = [
             self._line(slot, shown, extras)
             if isinstance(slot, Slot)
-            else qr_program(link, slot.square)
+            else _program(slot, texts, link)
             for slot, shown in zip(plan.slots, rows, strict=True)
         ]
         bodies = {
@@ -303,6 +306,14 @@ def _text_of(part: Literal | Value, texts: Mapping[str, str]) -> str:
     text = texts.get(part.name, part.default)
     assert text is not None  # noqa: S101  # `_texts` saw that all required values are there
     return text
+
+
+def _program(slot: Code | Mark, texts: Mapping[str, str], link: str) -> bytes:
+    """Return the operators that draw what is no text."""
+    if isinstance(slot, Code):
+        return qr_program(link, slot.square)
+    state = texts.get(slot.name, slot.default)
+    return slot.looks.get(state or "", slot.looks[""])
 
 
 def _leading_to(link: str) -> bytes:

@@ -6,13 +6,14 @@ from copy import copy
 from pikepdf import Array, Dictionary, Name, Page, Stream
 
 from fileservice.pdf.boxes import LETTER, displayed
+from fileservice.pdf.buttons import Toggle
 from fileservice.pdf.draft import Draft
 from fileservice.pdf.forms import drawn, rules_of
 from fileservice.pdf.geometry import Matrix, numbers
 from fileservice.pdf.looks import Picture
 from fileservice.pdf.pages import compile_page, decoded_program
 from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, Sheet, placement_of_field
-from fileservice.pdf.slots import Code, Slot
+from fileservice.pdf.slots import Code, Mark, Slot
 from fileservice.pdf.templatefonts import TemplateFont
 from fileservice.pdf.text import parse_program
 from fileservice.pdf.widgets import Rect, rect_of, take_widgets
@@ -20,7 +21,7 @@ from fileservice.pdf.widgets import Rect, rect_of, take_widgets
 # A link that is printed with the page, as PDF/A wants it (ISO 19005-2 6.3.2), without a border.
 LINK = {"/Type": Name.Annot, "/Subtype": Name.Link, "/F": 4, "/Border": [0, 0, 0]}
 
-type Piece = bytes | Slot | Picture | Code
+type Piece = bytes | Slot | Picture | Code | Toggle
 
 
 def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
@@ -90,9 +91,17 @@ def _overlay(draft: Draft, page: Page, pieces: Sequence[Piece]) -> Iterator[byte
         if isinstance(piece, bytes):
             yield piece
         elif isinstance(piece, Picture):
-            name = f"{draft.marker}P{len(pictures)}"
-            pictures[name] = piece.form
-            yield b"q %s cm %s Do Q " % (numbers(piece.matrix), Name(name).unparse())
+            yield _shown(draft, piece, pictures)
+        elif isinstance(piece, Toggle):
+            looks = {
+                state: b"".join(
+                    each if isinstance(each, bytes) else _shown(draft, each, pictures)
+                    for each in look
+                )
+                for state, look in piece.looks.items()
+            }
+            yield len(draft.slots)
+            draft.slots.append(Mark(piece.name, piece.default, looks))
         elif isinstance(piece, Code):
             # No part of the text: whoever reads aloud has the link.
             yield from (b"/Artifact BMC ", len(draft.slots), b"EMC ")
@@ -103,6 +112,13 @@ def _overlay(draft: Draft, page: Page, pieces: Sequence[Piece]) -> Iterator[byte
             draft.slots.append(piece)
     resources.XObject = pictures
     page.obj.Resources = resources
+
+
+def _shown(draft: Draft, picture: Picture, pictures: Dictionary) -> bytes:
+    """Return the operators that draw `picture`, which is put among the page's `pictures`."""
+    name = f"{draft.marker}P{len(pictures)}"
+    pictures[name] = picture.form
+    return b"q %s cm %s Do Q " % (numbers(picture.matrix), Name(name).unparse())
 
 
 def lay_links(draft: Draft) -> None:

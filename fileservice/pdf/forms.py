@@ -6,6 +6,7 @@ from typing import cast
 from pikepdf import Dictionary
 
 from fileservice.pdf.borders import frame
+from fileservice.pdf.buttons import Toggle, is_open, is_toggle, rule_of_toggle, toggle_of
 from fileservice.pdf.codes import is_code, square_of
 from fileservice.pdf.drawing import FaceOf
 from fileservice.pdf.looks import Picture, look_of
@@ -19,7 +20,7 @@ SIGNATURE = "/Sig"
 
 def drawn(
     widgets: Sequence[Widget], page: Rect, form: Dictionary, face_of: FaceOf
-) -> Iterator[bytes | Slot | Picture | Code]:
+) -> Iterator[bytes | Slot | Picture | Code | Toggle]:
     """Yield what is drawn for `widgets`, fields of the document's `form` that `page` may show."""
     for widget in widgets:
         box = widget.box
@@ -28,6 +29,9 @@ def drawn(
         looks = list(look_of(widget))
         if is_code(widget.name):
             yield Code(square_of(*box))
+        elif is_toggle(widget):
+            toggle = toggle_of(widget, box, form)
+            yield from [toggle] if is_open(widget) else toggle.looks[toggle.default or ""]
         elif is_asked(widget) or (is_fixed(widget) and (_is_stale(form) or not looks)):
             yield frame(widget, box, cells_of(widget))
             yield slot_of(widget, box, form, face_of)
@@ -38,8 +42,12 @@ def drawn(
 def rules_of(widgets: Sequence[Widget]) -> Iterator[tuple[str, Rule]]:
     """Yield the names that are asked for and what their fields take."""
     for widget in widgets:
-        if is_asked(widget) and not is_code(widget.name):
+        if is_code(widget.name):
+            continue
+        if is_asked(widget):
             yield widget.name, rule_of(widget)
+        elif is_toggle(widget) and is_open(widget):
+            yield widget.name, rule_of_toggle(widget)
 
 
 def _is_stale(form: Dictionary) -> bool:

@@ -1,9 +1,9 @@
 """How a form field looks (ISO 32000-1 12.5.5), for what of it stays as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pikepdf import Dictionary, Name, Stream
+from pikepdf import Dictionary, Name, Object, Stream
 
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.templatefonts import matrix_of
@@ -17,15 +17,38 @@ class Picture(NamedTuple):
     matrix: Matrix
 
 
-def look_of(widget: Widget, state: Name | None = None) -> Iterator[Picture]:
-    """Yield how `widget` looks in `state`, or as it is now; nothing when it does not say."""
-    looks = widget.chain[0].get("/AP")
-    look = looks.get("/N") if isinstance(looks, Dictionary) else None
-    state = state or widget.state
+def look_of(widget: Widget) -> Iterator[Picture]:
+    """Yield how `widget` looks now; nothing when it does not say."""
+    look = _normal(widget)
+    state = widget.chain[0].get("/AS")
     if isinstance(look, Dictionary) and not isinstance(look, Stream):
-        look = look.get(state) if state is not None else None
+        look = look.get(state) if isinstance(state, Name) else None
     if isinstance(look, Stream) and widget.box is not None:
         yield from _placed(look, widget.box)
+
+
+def looks_of(widget: Widget) -> Mapping[str, Sequence[Picture]]:
+    """Return state -> how `widget` looks then; a state may look like nothing."""
+    looks, box = _normal(widget), widget.box
+    if not isinstance(looks, Dictionary) or isinstance(looks, Stream) or box is None:
+        return {}
+    return {
+        # A name is bytes (ISO 32000-1 7.3.5), of which pikepdf makes what can be made bytes again.
+        readable(key.encode("utf-8", "surrogateescape")): (
+            list(_placed(look, box)) if isinstance(look, Stream) else []
+        )
+        for key, look in looks.items()
+    }
+
+
+def readable(name: bytes) -> str:
+    """Return the text of a name, without its slash."""
+    return name.removeprefix(b"/").decode("utf-8", "replace")
+
+
+def _normal(widget: Widget) -> Object | None:
+    looks = widget.chain[0].get("/AP")
+    return looks.get("/N") if isinstance(looks, Dictionary) else None
 
 
 def _placed(look: Stream, box: Rect) -> Iterator[Picture]:

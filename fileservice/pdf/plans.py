@@ -15,10 +15,10 @@ from fileservice.pdf.faces import Sign
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.placements import Placement, Sheet, placement_from
 from fileservice.pdf.rules import Rule
-from fileservice.pdf.slots import Code, Literal, Placed, Slot, Value
+from fileservice.pdf.slots import Code, Literal, Mark, Placed, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 8
+ENGINE_VERSION = 9
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
@@ -52,7 +52,7 @@ class Plan:
         digest: hex SHA-256 of the template.
         faces: names of the faces that values are drawn with.
         bases: for each face, the signs of the subset that is part of `static`.
-        slots: the lines with placeholders, and the places of QR codes.
+        slots: the lines with placeholders, and the places of QR codes and check boxes.
         rules: name -> what its form fields take.
         formats: name -> how its value is written.
         side: hex SHA-256 of the file beside the template; "" when there is none.
@@ -177,16 +177,17 @@ def _program(values: list[Any]) -> Program:
 
 
 def _rule_values(rule: Rule) -> list[object]:
-    return [rule.longest, rule.choices, rule.is_open, rule.takes_several]
+    return [rule.longest, rule.choices, rule.is_open, rule.takes_several, rule.is_switch]
 
 
 def _rule(values: list[Any]) -> Rule:
-    longest, choices, is_open, takes_several = values
+    longest, choices, is_open, takes_several, is_switch = values
     return Rule(
         int(longest),
         {str(given): str(meant) for given, meant in choices.items()},
         bool(is_open),
         bool(takes_several),
+        bool(is_switch),
     )
 
 
@@ -202,6 +203,8 @@ def _open(values: list[Any]) -> Open:
 def _slot_values(slot: Placed) -> list[object]:
     if isinstance(slot, Code):
         return [slot.square]
+    if isinstance(slot, Mark):
+        return [slot.name, slot.default, {state: _text(b) for state, b in slot.looks.items()}]
     return [
         slot.matrix,
         slot.width,
@@ -234,6 +237,13 @@ def _part_values(part: Literal | Value) -> list[object]:
 def _slot(values: list[Any]) -> Placed:
     if len(values) == 1:
         return Code(_matrix(values[0]))
+    if len(values) == 3:
+        name, default, looks = values
+        return Mark(
+            str(name),
+            None if default is None else str(default),
+            {str(state): _bytes(look) for state, look in looks.items()},
+        )
     matrix, width, room, align, before, after, parts, max_lines, leading, least, cells = values
     return Slot(
         _matrix(matrix),

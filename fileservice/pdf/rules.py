@@ -8,6 +8,8 @@ from fileservice.pdf.errors import NotAChoice, TooLong
 LISTED = 20  # choices that an error names
 SEVERAL = ";"  # between the choices of a list that takes several
 JOINED = ", "  # the same where they are drawn
+# What may be given for the states of a check box, besides their names.
+ON, OFF = frozenset(("yes", "true", "on", "x", "1")), frozenset(("no", "false", "off", "0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,14 @@ class Rule:
         choices: what may be given -> what it means and is drawn as; none when all may.
         is_open: whether other texts than the choices may be given too.
         takes_several: whether it may be more than one of them, with SEVERAL between.
+        is_switch: whether it is a check box; "" is its meaning when it is off.
     """
 
     longest: int = 0
     choices: Mapping[str, str] = field(default_factory=dict)
     is_open: bool = False
     takes_several: bool = False
+    is_switch: bool = False
 
     def joined(self, other: "Rule") -> "Rule":
         """Return the rule for two fields of one name, as the buttons of a group are."""
@@ -34,6 +38,7 @@ class Rule:
             choices={**self.choices, **other.choices},
             is_open=self.is_open and other.is_open,
             takes_several=self.takes_several and other.takes_several,
+            is_switch=self.is_switch and other.is_switch,
         )
 
     def meaning(self, name: str, text: str) -> str:
@@ -72,11 +77,20 @@ class Rule:
         if text in self.choices:
             return self.choices[text]
         folded = text.casefold()
-        return next((m for given, m in self.choices.items() if given.casefold() == folded), None)
+        found = next((m for given, m in self.choices.items() if given.casefold() == folded), None)
+        return self._state(folded) if found is None and self.is_switch else found
+
+    def _state(self, word: str) -> str | None:
+        """Return the state of a check box that `word` means; "on" only when there is but one."""
+        states = {state for state in self.choices.values() if state}
+        if word in OFF:
+            return ""
+        return states.pop() if word in ON and len(states) == 1 else None
 
     def _listed(self) -> str:
         names = ", ".join(map(repr, [*self.choices][:LISTED]))
         more = len(self.choices) - LISTED
         others = f" and {more} others" if more > 0 else ""
         several = f", several with {SEVERAL!r} between" if self.takes_several else ""
-        return f"its field takes {names}{others}{several}"
+        words = ", yes or no" if self.is_switch else ""
+        return f"its field takes {names}{others}{words}{several}"

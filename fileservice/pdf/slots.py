@@ -1,5 +1,6 @@
 """What a compiled template keeps of its placeholders."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fileservice.pdf.geometry import Matrix
@@ -89,4 +90,19 @@ class Code:
     square: Matrix
 
 
-type Placed = Slot | Code
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """
+    A button that looks as the value says: a check box, or one of a group of which one is on.
+
+    Attributes:
+        default: the state without a value, "" for off; None when one must be given.
+        looks: state -> the operators that draw it; other states look as "" does.
+    """
+
+    name: str
+    default: str | None
+    looks: Mapping[str, bytes]
+
+
+type Placed = Slot | Code | Mark

@@ -1,19 +1,17 @@
 """Fields for text and fields with choices (ISO 32000-1 12.7.4.3 and 12.7.4.4)."""
 
-import re
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import cast
 
-from pikepdf import Array, Dictionary, Name, Object, PdfError, String
+from pikepdf import Array, Dictionary, Object
 
-from fileservice.pdf.borders import FILLS, border_of, colour
+from fileservice.pdf.appearances import colour_set, font_set, said_of
+from fileservice.pdf.borders import border_of
 from fileservice.pdf.drawing import FaceOf
 from fileservice.pdf.errors import OverLimits
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.rules import JOINED, Rule
 from fileservice.pdf.slots import Slot, Value
-from fileservice.pdf.templatefonts import TemplateFont, read_font, real, text_of
+from fileservice.pdf.templatefonts import real, text_of
 from fileservice.pdf.values import LINE_BREAKS, MAX_VALUE_CHARACTERS
 from fileservice.pdf.widgets import READ_ONLY_FLAG, REQUIRED_FLAG, Rect, Widget
 
@@ -23,11 +21,6 @@ MULTILINE_FLAG, PASSWORD_FLAG, FILE_FLAG, COMB_FLAG = 1 << 12, 1 << 13, 1 << 20,
 COMBO_FLAG, EDIT_FLAG, SEVERAL_FLAG = 1 << 17, 1 << 18, 1 << 21
 MAX_CHOICES = 1000
 ALIGNMENTS = (0.0, 0.5, 1.0)
-NUMBER = rb"-?(?:\d+\.?\d*|\.\d+)"
-# What a default appearance says: a font and its size, a colour.
-FONT_SET = re.compile(rb"(/[^\s/()<>\[\]{}%%]+)\s+(%b)\s+Tf\b" % NUMBER)
-COLOUR_SET = re.compile(rb"((?:%b\s+){1,4})(g|rg|k)\b" % NUMBER)
-DEFAULT_FONT = "Helvetica"
 # Of the field's height, when its font size is 0; 12 points are what readers take for many lines.
 AUTO_SIZE, AUTO_LINES_SIZE = 0.7, 12.0
 LEAST_SIZE = 4.0
@@ -65,12 +58,10 @@ def rule_of(widget: Widget) -> Rule:
 
 def slot_of(widget: Widget, box: Rect, form: Dictionary, face_of: FaceOf) -> Slot:
     """Return the slot of `widget`, a field of the document's `form` that `takes_text`."""
-    appearance = widget.get("/DA") or form.get("/DA")
-    said = bytes(appearance) if isinstance(appearance, String) else b""
+    said = said_of(widget, form)
     matrix, width, height = _turned(widget, box)
     padding = 2 * max(1.0, border_of(widget).room)
-    font_set = FONT_SET.search(said)
-    size = abs(float(font_set[2])) if font_set else 0.0
+    font, size = font_set(said, form)
     lines, cells = 1, cells_of(widget)
     if _has_lines(widget):
         size = size or AUTO_LINES_SIZE
@@ -83,11 +74,11 @@ def slot_of(widget: Widget, box: Rect, form: Dictionary, face_of: FaceOf) -> Slo
     part = Value(
         name="" if is_fixed(widget) else widget.name,
         default=_default(widget),
-        face=face_of(_font(form, font_set[1] if font_set else b"")),
+        face=face_of(font),
         size=size,
         stretch=1.0,
         gap=0.0,
-        before=b"%s100 Tz 0 Ts 0 Tr " % _colour_set(said),
+        before=b"%s100 Tz 0 Ts 0 Tr " % colour_set(said),
     )
     alignment = int(real(widget.get("/Q"), real(form.get("/Q"))))
     return Slot(
@@ -175,20 +166,3 @@ def _turned(widget: Widget, box: Rect) -> tuple[Matrix, float, float]:
         (Matrix(-1, 0, 0, -1, right, top), across, up),
         (Matrix(0, -1, 1, 0, left, top), up, across),
     )[turns]
-
-
-def _font(form: Dictionary, written: bytes) -> TemplateFont:
-    """Return the font that a default appearance calls `written`."""
-    resources = form.get("/DR")
-    fonts = resources.get("/Font") if isinstance(resources, Dictionary) else None
-    source = None
-    if written and isinstance(fonts, Dictionary):
-        with suppress(PdfError):  # a name that is none, as "/#"
-            source = fonts.get(cast("Name", Object.parse(written)))
-    return read_font(source) if isinstance(source, Dictionary) else TemplateFont(DEFAULT_FONT)
-
-
-def _colour_set(said: bytes) -> bytes:
-    found = COLOUR_SET.search(said)
-    values = [float(value) for value in found[1].split()] if found else [0.0]
-    return colour(values, FILLS) or b"0 g "

@@ -66,12 +66,6 @@ class Widget:
         return bool(int(real(self.chain[0].get("/F"))) & HIDDEN_FLAGS)
 
     @property
-    def state(self) -> Name | None:
-        """Which of its looks it has now, if it has several."""
-        state = self.chain[0].get("/AS")
-        return state if isinstance(state, Name) else None
-
-    @property
     def characteristics(self) -> Dictionary:
         """How it says that it looks (ISO 32000-1 table 189)."""
         found = self.chain[0].get("/MK")
