@@ -95,14 +95,26 @@ def fill(
         BadValue: a value is missing, unknown, cannot be drawn or does not fit; or there is a QR
             code and no `origin`.
     """
-    if "id" in values:
-        raise BadValue("The number cannot be given: each certificate gets one of its own.")
-    if "id" in template.fields:
-        values = {**values, "id": number}
     link = verify_link(origin, number) if template.has_code else ""
     if template.has_code and not origin:
         raise BadValue("The template has a QR code: say at which address the service is reached.")
-    return template.fill(values, issued_at=issued_at, number=number, link=link)
+    numbered = _numbered(template, values, number)
+    return template.fill(numbered, issued_at=issued_at, number=number, link=link)
+
+
+def title_of(
+    template: CompiledTemplate, values: Mapping[str, str], *, number: str, issued_at: datetime
+) -> str:
+    """Return the title of the certificate that `fill` returns for the same; "" for none."""
+    return template.titled(_numbered(template, values, number), issued_at=issued_at)
+
+
+def _numbered(
+    template: CompiledTemplate, values: Mapping[str, str], number: str
+) -> Mapping[str, str]:
+    if "id" in values:
+        raise BadValue("The number cannot be given: each certificate gets one of its own.")
+    return {**values, "id": number} if "id" in template.fields else values
 
 
 def verify_link(origin: str, number: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from fileservice.pdf.fonts import FontSet, open_fonts
 from fileservice.pdf.plans import ENGINE_VERSION, Plan
 from fileservice.pdf.sandbox import author_apart, compile_apart
 
+log = logging.getLogger("fileservice.templates")
 # A child may take 640 MB and 10 s of a core, and other hosts have a say in how many are started.
 MAX_CHILDREN = 2
 
@@ -62,16 +64,22 @@ class Compiler:
         """
         async with self._children:
             content = await author_apart(source, kind, folder)
-            return CompiledTemplate(await compile_apart(content, self.fonts, side), self.fonts)
+            return CompiledTemplate(await self._compiled_apart(content, side), self.fonts)
 
     async def _plan(self, name: str, content: bytes, side: bytes, *, keep: bool) -> Plan:
         file = self.folder / f"{name}-{ENGINE_VERSION}-{self.fonts.fingerprint}"
         plan = await asyncio.to_thread(_read_plan, file)
         if plan is None:
             async with self._children:
-                plan = await compile_apart(content, self.fonts, side)
+                plan = await self._compiled_apart(content, side)
             if keep:
                 await asyncio.to_thread(write_whole, file, plan.to_bytes())
+        return plan
+
+    async def _compiled_apart(self, content: bytes, side: bytes) -> Plan:
+        plan = await compile_apart(content, self.fonts, side)
+        for sentence in plan.lost:
+            log.warning("template %s: %s", plan.digest[:12], sentence)
         return plan
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from fileservice.blocks import Blocks
-from fileservice.certificates import Templates, fill, new_number, zone_of
+from fileservice.certificates import Templates, fill, new_number, title_of, zone_of
 from fileservice.errors import BadValue
 from fileservice.pdf.plans import ENGINE_VERSION
 from fileservice.pdf.values import BIDI_CONTROLS, clean_value
@@ -73,13 +73,8 @@ class Issuing:
         expires_at = expiry(order.expires_at, zone, now=now)
         template = await self.templates.get(order.template)
         number = new_number()
-        content = fill(
-            template,
-            order.values,
-            number=number,
-            issued_at=now.astimezone(zone),
-            origin=origin,
-        )
+        issued_at = now.astimezone(zone)
+        content = fill(template, order.values, number=number, issued_at=issued_at, origin=origin)
         if self.signatures is not None:
             content = await self.signatures.sign(content, now=now)
         plan = template.plan
@@ -91,7 +86,7 @@ class Issuing:
             key=unguessable(),
             number=number,
             template=order.template.partition("?")[0],
-            title=plan.title,
+            title=title_of(template, order.values, number=number, issued_at=issued_at),
             template_sha256=plan.digest,
             engine=f"{ENGINE_VERSION}-{self.templates.local.compiler.fonts.fingerprint}",
             zone=order.zone,

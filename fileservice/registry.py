@@ -23,7 +23,7 @@ class Issued:
         key: in the link to keep.
         number: in the link to verify.
         template: its name, or its URL without a query.
-        title: of the template; may be empty.
+        title: of its file; may be empty.
         zone: the name of the time zone whose time it shows.
         values: by name, as they are drawn.
         issued_at: aware, UTC, to the second.

@@ -181,11 +181,11 @@ def test_what_is_no_program_is_passed_over() -> None:
 
 
 def test_what_speaks_of_the_template_is_left_out() -> None:
-    more = [stream_of(b"<x:xmpmeta/>", b"/Type/Metadata/Subtype/XML")]
+    more = [stream_of(b"<x:stale/>", b"/Type/Metadata/Subtype/XML")]
 
     certificate = filled(page_of(TJ, catalog=b"/Metadata 6 0 R", more=more))
 
-    assert b"xmpmeta" not in certificate
+    assert b"stale" not in certificate
 
 
 def test_a_value_stops_where_other_text_begins() -> None:

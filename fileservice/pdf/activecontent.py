@@ -5,9 +5,11 @@ What may stay is listed, by the tables of ISO 32000-2: what nobody thought of is
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 
 from pikepdf import Array, Dictionary, Name, Object, Pdf, Stream, String
+
+from fileservice.pdf.trees import dictionaries, reachable
 
 
 def _names(listed: str) -> frozenset[str]:
@@ -74,7 +76,7 @@ def _clean_catalog(catalog: Object) -> None:
     if catalog.get("/PageMode") == Name.UseAttachments:
         del catalog["/PageMode"]
     _clean_action(catalog, "/OpenAction")
-    for intent in _dictionaries(catalog.get("/OutputIntents")):
+    for intent in dictionaries(catalog.get("/OutputIntents")):
         _drop(intent, ["/DestOutputProfileRef"])
     _clean_layers(catalog)
 
@@ -84,7 +86,7 @@ def _clean_layers(catalog: Object) -> None:
     if not isinstance(layers, Dictionary) or not isinstance(layers.get("/D"), Dictionary):
         _drop(catalog, ["/OCProperties"])
         return
-    for configuration in (layers.D, *_dictionaries(layers.get("/Configs"))):
+    for configuration in (layers.D, *dictionaries(layers.get("/Configs"))):
         _drop(configuration, ["/AS"])
 
 
@@ -92,11 +94,11 @@ def _clean_annotations(pdf: Pdf, page: Dictionary) -> list[tuple[int, int]]:
     """Leave the page its links, and return their numbers."""
     if "/Annots" not in page:
         return []
-    links = [entry for entry in _dictionaries(page.Annots) if _is_link(entry)]
+    links = [entry for entry in dictionaries(page.Annots) if _is_link(entry)]
     del page["/Annots"]
     if links:
         page.Annots = Array([pdf.make_indirect(link) for link in links])
-    return [link.objgen for link in _dictionaries(page.get("/Annots"))]
+    return [link.objgen for link in dictionaries(page.get("/Annots"))]
 
 
 def _is_link(annotation: Dictionary) -> bool:
@@ -130,7 +132,7 @@ def _is_safe_uri(uri: object) -> bool:
 
 
 def _clean_outlines(outlines: object) -> None:
-    for item in _reachable(outlines, ("/First", "/Next")):
+    for item in reachable(outlines, ("/First", "/Next")):
         if item is not outlines:
             _keep(item, OUTLINE_ITEM)
             _clean_action(item, "/A")
@@ -141,9 +143,9 @@ def _clean_structure(root: object, links: Container[tuple[int, int]]) -> None:
     if not isinstance(root, Dictionary):
         return
     _drop(root, ["/AF", "/PronunciationLexicon"])
-    for namespace in _dictionaries(root.get("/Namespaces")):
+    for namespace in dictionaries(root.get("/Namespaces")):
         _drop(namespace, ["/Schema"])
-    for element in _reachable(root, ("/K",)):
+    for element in reachable(root, ("/K",)):
         _drop(element, ["/AF"])
         kids = element.get("/K")
         if isinstance(kids, Array):
@@ -157,27 +159,3 @@ def _stays(kid: object, links: Container[tuple[int, int]]) -> bool:
         return True
     target = kid.get("/Obj")
     return isinstance(target, Stream) or (isinstance(target, Dictionary) and target.objgen in links)
-
-
-def _dictionaries(listed: object) -> list[Dictionary]:
-    """Return the dictionaries of an array; none, when it is none."""
-    if not isinstance(listed, Array):
-        return []
-    return [entry for entry in listed if isinstance(entry, Dictionary)]
-
-
-def _reachable(start: object, keys: tuple[str, ...]) -> Iterator[Dictionary]:
-    """Yield the dictionaries that lead on from `start` through `keys`, each once."""
-    seen: set[tuple[int, int]] = set()
-    waiting = [start]
-    while waiting:
-        found = waiting.pop()
-        if not isinstance(found, Array | Dictionary) or found.objgen in seen:
-            continue
-        if found.is_indirect:
-            seen.add(found.objgen)
-        if isinstance(found, Array):
-            waiting += list(found)
-            continue
-        waiting += [found.get(key) for key in keys]
-        yield found

@@ -2,13 +2,14 @@
 
 from copy import copy
 
-from pikepdf import Array, Dictionary, Name, Page
+from pikepdf import Dictionary, Name, Page
 
 from fileservice.pdf.draft import Draft
 from fileservice.pdf.flattening import enclose
 from fileservice.pdf.geometry import numbers
 from fileservice.pdf.looks import look_of
 from fileservice.pdf.templatefonts import name_of
+from fileservice.pdf.trees import dictionaries
 from fileservice.pdf.widgets import Widget
 
 # ISO 32000-2, table 171, but for notes, which speak to who makes the template, and what plays.
@@ -21,13 +22,8 @@ DRAWN = (
 
 def draw_annotations(draft: Draft, page: Page) -> None:
     """Draw them behind the page's program, as forms, in which placeholders are then found."""
-    listed = page.obj.get("/Annots")
-    annotations = [
-        Widget((entry,))
-        for entry in (listed if isinstance(listed, Array) else ())
-        if isinstance(entry, Dictionary) and name_of(entry.get("/Subtype")) in DRAWN
-    ]
-    pictures = [shown for each in annotations if not each.is_hidden for shown in look_of(each)]
+    annotations = filter(is_drawn, dictionaries(page.obj.get("/Annots")))
+    pictures = [picture for each in annotations for picture in look_of(Widget((each,)))]
     if not pictures:
         return
     enclose(draft, page)
@@ -43,3 +39,8 @@ def draw_annotations(draft: Draft, page: Page) -> None:
     resources.XObject = forms
     page.obj.Resources = resources
     page.contents_add(b"\n".join([*program, b"EMC\n"]))
+
+
+def is_drawn(annotation: Dictionary) -> bool:
+    """Tell whether it is one of these, and seen."""
+    return name_of(annotation.get("/Subtype")) in DRAWN and not Widget((annotation,)).is_hidden

@@ -2,14 +2,18 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 
 import pikepdf
-from pikepdf import Dictionary, Name, Object, Pdf
+from pikepdf import Dictionary, Name, Object, Page, Pdf, String
 
 from fileservice.pdf.activecontent import remove_active_content
-from fileservice.pdf.annotations import draw_annotations
+from fileservice.pdf.annotations import draw_annotations, is_drawn
 from fileservice.pdf.answers import MAX_FILE_BYTES
+from fileservice.pdf.captions import take_captions
+from fileservice.pdf.conformance import kept_claims
 from fileservice.pdf.draft import Draft
 from fileservice.pdf.encodings import UNREADABLE
 from fileservice.pdf.errors import (
@@ -30,11 +34,15 @@ from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.flattening import compile_with_fields, lay_links
 from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.freezing import Frozen, freeze
-from fileservice.pdf.plans import Open, Plan, Program
+from fileservice.pdf.metadata import About
+from fileservice.pdf.phrases import plain_text
+from fileservice.pdf.plans import Caption, Open, Plan, Program
 from fileservice.pdf.sidefiles import LANGUAGE, SideFile, read_side_file
 from fileservice.pdf.slots import PAGE, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
 from fileservice.pdf.templatefonts import text_of
+from fileservice.pdf.trees import dictionaries
+from fileservice.pdf.xmp import Told, told_by
 
 MAX_PAGES = 20
 MAX_OBJECTS = 20_000
@@ -80,8 +88,10 @@ def plan_template(content: bytes, font_set: FontSet, side: bytes = b"") -> Plan:
 
 def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan:
     _check(pdf)
-    title = wishes.title or _title(pdf)
-    language = wishes.language or _language(pdf)
+    told = told_by(pdf)
+    title = plain_text(wishes.title) or _title(pdf) or told.title
+    language = wishes.language or _language(pdf, told)
+    is_tagged = not any(map(_is_drawn_over, pdf.pages))
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set, wishes)
     form = _form(pdf)
     for draft.page, page in enumerate(pdf.pages, 1):
@@ -97,8 +107,34 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan
     _refuse_unknown(draft)
     remove_active_content(pdf)
     lay_links(draft)
-    pdf.trailer.Info = draft.mark(Dictionary())
-    return _frozen(draft, digest, title, language)
+    take_captions(draft)
+    claims, lost = kept_claims(told, has_intent="/OutputIntents" in pdf.Root, is_tagged=is_tagged)
+    _describe(draft, title, language)
+    about = About(claims, language, told.creators, told.rights)
+    return _frozen(draft, digest, title, about, lost)
+
+
+def _is_drawn_over(page: Page) -> bool:
+    """Tell whether something lies over the page that is drawn into it."""
+    return any(
+        annotation.get("/Subtype") == Name.Widget or is_drawn(annotation)
+        for annotation in dictionaries(page.obj.get("/Annots"))
+    )
+
+
+def _describe(draft: Draft, title: str, language: str) -> None:
+    """Let the catalog say what it knows, and each certificate what is its own."""
+    catalog = draft.pdf.Root
+    catalog.Metadata = draft.mark(Dictionary())
+    draft.pdf.trailer.Info = draft.mark(Dictionary())
+    if language:
+        catalog.Lang = String(language)
+    elif "/Lang" in catalog:
+        del catalog["/Lang"]
+    if title:
+        shown = catalog.get("/ViewerPreferences")
+        catalog.ViewerPreferences = copy(shown) if isinstance(shown, Dictionary) else Dictionary()
+        catalog.ViewerPreferences.DisplayDocTitle = True
 
 
 def _opened(content: bytes) -> Pdf:
@@ -151,11 +187,11 @@ def _form(pdf: Pdf) -> Dictionary:
 
 
 def _title(pdf: Pdf) -> str:
-    return text_of(pdf.docinfo.get("/Title")) if "/Info" in pdf.trailer else ""
+    return plain_text(text_of(pdf.docinfo.get("/Title"))) if "/Info" in pdf.trailer else ""
 
 
-def _language(pdf: Pdf) -> str:
-    language = text_of(pdf.Root.get("/Lang"))
+def _language(pdf: Pdf, told: Told) -> str:
+    language = text_of(pdf.Root.get("/Lang")) or told.language
     return language if LANGUAGE.fullmatch(language) else ""
 
 
@@ -200,7 +236,7 @@ def _unread(draft: Draft) -> str:
     return ", ".join(list(names)[:3])
 
 
-def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
+def _frozen(draft: Draft, digest: str, title: str, about: About, lost: Sequence[str]) -> Plan:
     saved = io.BytesIO()
     draft.pdf.save(
         saved,
@@ -233,10 +269,15 @@ def _frozen(draft: Draft, digest: str, title: str, language: str) -> Plan:
         programs=tuple(programs),
         fonts=tuple(_open(frozen, mark, references) for mark in draft.fonts),
         links=tuple(_open(frozen, mark) for mark in draft.link_marks),
+        captions=tuple(
+            Caption(*_open(frozen, mark), texts) for mark, texts in draft.captions.items()
+        ),
         info=frozen.marked[draft.marks][0],
+        metadata=frozen.marked[draft.marks - 1][0],
         root=frozen.root,
         title=title,
-        language=language,
+        about=about,
+        lost=tuple(lost),
         prefix=prefix,
         size=frozen.size,
         xref=frozen.xref(),

@@ -42,6 +42,7 @@ class Draft:
         placed: where placeholders stand in those forms, in their own space.
         placements: where they stand on the pages.
         sheets: the pages so far.
+        captions: mark -> the texts of a bookmark, tag or link that ask for values, by their keys.
     """
 
     pdf: Pdf
@@ -65,6 +66,7 @@ class Draft:
     placed: dict[tuple[int, int], Sequence[Placement]] = field(default_factory=dict)
     placements: list[Placement] = field(default_factory=list)
     sheets: list[Sheet] = field(default_factory=list)
+    captions: dict[int, dict[str, str]] = field(default_factory=dict)
     read_fonts: dict[tuple[int, int], TemplateFont] = field(default_factory=dict)
 
     def mark(self, dictionary: Dictionary) -> Object:

@@ -7,25 +7,27 @@ backslashes, operators and placeholders in a value are only letters.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
+from fileservice.pdf.codes import is_code
 from fileservice.pdf.errors import MissingGlyph, MissingValue, UnknownValue
 from fileservice.pdf.faces import Sign
 from fileservice.pdf.fitting import Row, Word, fitted
 from fileservice.pdf.fonts import FontSet
 from fileservice.pdf.formats import formatted
 from fileservice.pdf.geometry import number, numbers
-from fileservice.pdf.plans import Plan
+from fileservice.pdf.metadata import information, metadata, text_string
+from fileservice.pdf.phrases import names_in, spoken
+from fileservice.pdf.plans import Caption, Plan
 from fileservice.pdf.qr import alternative, qr_program
 from fileservice.pdf.setting import Run, set_runs
 from fileservice.pdf.slots import PAGE, Code, Literal, Mark, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset, stream
 from fileservice.pdf.values import clean_value
 
-PRODUCER = b"fileservice"
 CACHED_TEXTS = 4096
 CACHED_SUBSETS = 256
 
@@ -76,21 +78,19 @@ class CompiledTemplate:
         marks = [slot for slot in plan.slots if isinstance(slot, Mark)]
         self.has_code = any(isinstance(slot, Code) for slot in plan.slots)
         # Nobody is asked for what has no name: a form field that is only read.
-        self.fields = frozenset(part.name for part in values + marks if part.name) - {PAGE}
-        wanted = {part.name for part in values + marks if part.default is None}
+        named = values + marks
+        said = [plan.title, *(text for each in plan.captions for text in each.texts.values())]
+        asked = {part.name for part in named if part.name}.union(*map(names_in, said))
+        self.fields = frozenset(name for name in asked if name != PAGE and not is_code(name))
+        wanted = {part.name for part in named if part.default is None}
         # Of a group of buttons one that is on is enough.
         self.required = frozenset(wanted - {m.name for m in marks if m.default} - {"timestamp"})
         self.set_text = lru_cache(maxsize=CACHED_TEXTS)(self._set_text)
         self.encode = lru_cache(maxsize=CACHED_TEXTS)(self._encode)
         self.subset = lru_cache(maxsize=CACHED_SUBSETS)(self._subset)
-        self.numbers = sorted(
-            [
-                *(p.number for p in plan.programs),
-                *(o.number for o in plan.fonts + plan.links),
-                plan.info,
-            ]
-        )
-        self.title = f"\ufeff{plan.title}".encode("utf-16-be").hex().encode()
+        changing = (plan.programs, plan.fonts, plan.links, plan.captions)
+        numbers = (each.number for kind in changing for each in kind)
+        self.numbers = sorted([plan.info, plan.metadata, *numbers])
 
     def fill(
         self, values: Mapping[str, str], *, issued_at: datetime, number: str = "", link: str = ""
@@ -104,8 +104,7 @@ class CompiledTemplate:
         Raises:
             BadValue: a value is missing, unknown, cannot be drawn or does not fit.
         """
-        stamp = issued_at.isoformat(timespec="seconds")
-        texts = self._texts(values, stamp)
+        texts = self._texts(values, issued_at)
         return self.write(texts, issued_at=issued_at, number=number, link=link)
 
     def write(
@@ -133,7 +132,14 @@ class CompiledTemplate:
             )
             for number, entries, pieces in plan.programs
         }
-        bodies[plan.info] = self._info(issued_at)
+        for caption in plan.captions:
+            bodies[caption.number] = _captioned(caption, texts)
+        title = spoken(plan.title, texts)
+        about = plan.about
+        if not all(extra.subset.is_mapped for extra in extras.values()):
+            about = about._replace(claims=about.claims.unmapped)
+        bodies[plan.metadata] = metadata(about, title=title, number=number, issued_at=issued_at)
+        bodies[plan.info] = information(title=title, issued_at=issued_at)
         references = b"".join(
             b"/%bX%d %d 0 R" % (plan.prefix.encode(), at, plan.size + at * OBJECTS_PER_SUBSET)
             for at in range(len(extras))
@@ -149,7 +155,11 @@ class CompiledTemplate:
         identity = hashlib.blake2b(inputs.encode(), digest_size=16).hexdigest()
         return self._joined(bodies, added, identity.encode())
 
-    def _texts(self, values: Mapping[str, str], stamp: str) -> dict[str, str]:
+    def titled(self, values: Mapping[str, str], *, issued_at: datetime) -> str:
+        """Return the title of the certificate that `fill` returns for the same."""
+        return spoken(self.plan.title, self._texts(values, issued_at))
+
+    def _texts(self, values: Mapping[str, str], issued_at: datetime) -> dict[str, str]:
         if "timestamp" in values:
             raise UnknownValue("The time cannot be given: it is when the certificate is made.")
         unknown = values.keys() - self.fields
@@ -165,7 +175,7 @@ class CompiledTemplate:
                 f"The template asks for {_listed(missing)}.",
                 extensions={"missing": sorted(missing)},
             )
-        texts["timestamp"] = self._formatted("timestamp", stamp)
+        texts["timestamp"] = self._formatted("timestamp", issued_at.isoformat(timespec="seconds"))
         return texts
 
     def _meant(self, name: str, text: str) -> str:
@@ -272,16 +282,6 @@ class CompiledTemplate:
     def _subset(self, face: str, signs: frozenset[Sign]) -> Subset:
         return Subset(self.fonts.faces[face], signs)
 
-    def _info(self, issued_at: datetime) -> bytes:
-        stamp = b"%04d%02d%02d%02d%02d%02d" % issued_at.astimezone(UTC).timetuple()[:6]
-        title = b"/Title<%s>" % self.title if self.plan.title else b""
-        return b"<<%s/Producer(%s)/CreationDate(D:%sZ)/ModDate(D:%sZ)>>" % (
-            title,
-            PRODUCER,
-            stamp,
-            stamp,
-        )
-
     def _joined(
         self, bodies: Mapping[int, bytes], added: Sequence[bytes], identity: bytes
     ) -> bytes:
@@ -298,6 +298,14 @@ class CompiledTemplate:
             b"startxref\n%d\n%%%%EOF\n"
         ) % (size, xref, more, size, plan.root, plan.info, identity, identity, offsets[-1])
         return b"".join((plan.static, *objects, tail))
+
+
+def _captioned(caption: Caption, texts: Mapping[str, str]) -> bytes:
+    entries = [
+        b"%s%s" % (key.encode(), text_string(spoken(text, texts)))
+        for key, text in caption.texts.items()
+    ]
+    return b"%s%s>>" % (caption.body, b"".join(entries))
 
 
 def _text_of(part: Literal | Value, texts: Mapping[str, str]) -> str:
@@ -318,8 +326,8 @@ def _program(slot: Code | Mark, texts: Mapping[str, str], link: str) -> bytes:
 
 def _leading_to(link: str) -> bytes:
     """Return the end of an annotation that leads to `link`."""
-    said = f"\ufeff{alternative(link)}".encode("utf-16-be").hex().encode()
-    return b"/A<</S/URI/URI<%s>>>/Contents<%s>>>" % (link.encode().hex().encode(), said)
+    said = text_string(alternative(link))
+    return b"/A<</S/URI/URI<%s>>>/Contents%s>>" % (link.encode().hex().encode(), said)
 
 
 def _listed(names: Iterable[str]) -> str:

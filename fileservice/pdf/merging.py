@@ -10,10 +10,10 @@ it is read aloud, bookmarks.
 import re
 from array import array
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 
-from fileservice.pdf.filling import PRODUCER
+from fileservice.pdf.metadata import information
 from fileservice.pdf.written import Entries, WrittenFile, dictionary, reference_of
 
 KIDS = 100  # of a node of the tree of pages
@@ -95,7 +95,7 @@ class MergedFile:
 
     def __init__(self, *, title: str, made_at: datetime, identity: str) -> None:
         self._title = title
-        self._made_at = made_at.astimezone(UTC)
+        self._made_at = made_at
         self._identity = identity.encode()
         self._size = 0
         self._offsets = array("Q", [0])
@@ -135,19 +135,9 @@ class MergedFile:
         self._write_all(copying)
         numbers = self._new(), self._new()
         self._write(numbers[0], catalog + b">>")
-        self._write(numbers[1], self._info())
+        self._write(numbers[1], information(title=self._title, issued_at=self._made_at))
         self._put(self._tail(*numbers))
         return self._taken()
-
-    def _info(self) -> bytes:
-        stamp = b"%04d%02d%02d%02d%02d%02d" % self._made_at.timetuple()[:6]
-        title = f"\ufeff{self._title}".encode("utf-16-be").hex().encode()
-        return b"<</Title<%s>/Producer(%s)/CreationDate(D:%sZ)/ModDate(D:%sZ)>>" % (
-            title,
-            PRODUCER,
-            stamp,
-            stamp,
-        )
 
     def _tail(self, root: int, info: int) -> bytes:
         size, start = len(self._offsets), self._size

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fileservice.pdf.conformance import Claims
 from fileservice.pdf.faces import Sign
 from fileservice.pdf.geometry import Matrix
+from fileservice.pdf.metadata import About
 from fileservice.pdf.placements import Placement, Sheet, placement_from
 from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Code, Literal, Mark, Placed, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 9
+ENGINE_VERSION = 10
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
@@ -43,6 +45,20 @@ class Program(NamedTuple):
     pieces: tuple[bytes | int, ...]
 
 
+class Caption(NamedTuple):
+    """
+    A bookmark, a tag or a link that says a value: object `number`.
+
+    Attributes:
+        body: its dictionary without the closing `>>` and without `texts`.
+        texts: by key, with their placeholders.
+    """
+
+    number: int
+    body: bytes
+    texts: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
@@ -59,10 +75,13 @@ class Plan:
         programs: what draws them.
         fonts: the pages' dictionaries of fonts.
         links: the annotations over QR codes, which lead where those do.
+        captions: what is not drawn but says values.
         info: the object number of the document's information.
+        metadata: that of its metadata.
         root: that of its catalog.
-        title: its title, "" for none.
-        language: what it says it is written in (BCP 47), "" for nothing.
+        title: its title, maybe with placeholders; "" for none.
+        about: what its metadata say of all its certificates.
+        lost: what the template says of itself and its certificates do not, in sentences.
         prefix: with what the names of the faces among a page's fonts begin.
         size: how many objects there are, and with that the next free number.
         xref: the cross-reference lines, with `%010d` for each object above, by number.
@@ -81,10 +100,13 @@ class Plan:
     programs: tuple[Program, ...]
     fonts: tuple[Open, ...]
     links: tuple[Open, ...]
+    captions: tuple[Caption, ...]
     info: int
+    metadata: int
     root: int
     title: str
-    language: str
+    about: About
+    lost: tuple[str, ...]
     prefix: str
     size: int
     xref: bytes
@@ -93,6 +115,11 @@ class Plan:
     placements: tuple[Placement, ...]
     is_repaired: bool
     side: str = ""
+
+    @property
+    def language(self) -> str:
+        """What it says it is written in (BCP 47), "" for nothing."""
+        return self.about.language
 
     def to_bytes(self) -> bytes:
         """Return the form that `from_bytes` reads."""
@@ -108,10 +135,13 @@ class Plan:
                 "programs": [_program_values(program) for program in self.programs],
                 "fonts": [_open_values(fonts) for fonts in self.fonts],
                 "links": [_open_values(link) for link in self.links],
+                "captions": [[c.number, _text(c.body), c.texts] for c in self.captions],
                 "info": self.info,
+                "metadata": self.metadata,
                 "root": self.root,
                 "title": self.title,
-                "language": self.language,
+                "about": self.about,
+                "lost": self.lost,
                 "prefix": self.prefix,
                 "size": self.size,
                 "xref": _text(self.xref),
@@ -148,10 +178,13 @@ class Plan:
             programs=tuple(map(_program, head["programs"])),
             fonts=tuple(map(_open, head["fonts"])),
             links=tuple(map(_open, head["links"])),
+            captions=tuple(map(_caption, head["captions"])),
             info=int(head["info"]),
+            metadata=int(head["metadata"]),
             root=int(head["root"]),
             title=str(head["title"]),
-            language=str(head["language"]),
+            about=_about(head["about"]),
+            lost=tuple(map(str, head["lost"])),
             prefix=str(head["prefix"]),
             size=int(head["size"]),
             xref=_bytes(head["xref"]),
@@ -174,6 +207,17 @@ def _program(values: list[Any]) -> Program:
         _bytes(entries),
         tuple(_bytes(piece) if isinstance(piece, str) else int(piece) for piece in pieces),
     )
+
+
+def _caption(values: list[Any]) -> Caption:
+    number, body, texts = values
+    return Caption(int(number), _bytes(body), {str(key): str(texts[key]) for key in texts})
+
+
+def _about(values: list[Any]) -> About:
+    (part, level, is_accessible), language, creators, rights = values
+    claims = Claims(int(part), str(level), bool(is_accessible))
+    return About(claims, str(language), tuple(map(str, creators)), str(rights))
 
 
 def _rule_values(rule: Rule) -> list[object]:

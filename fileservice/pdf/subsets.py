@@ -26,11 +26,13 @@ class Subset:
 
     Attributes:
         codes: sign -> its code as a string of a content stream.
+        is_mapped: whether each sign has a text of its own.
     """
 
     def __init__(self, face: Face, signs: Iterable[Sign]) -> None:
         self.face = face
         self.signs = sorted(set(signs))
+        self.is_mapped = all(text for _, text in self.signs)
         self.codes = {sign: b"<%04x>" % code for code, sign in enumerate(self.signs, 1)}
 
     def encode(self, glyphs: Sequence[SetGlyph], size: float) -> bytes:
