@@ -52,8 +52,8 @@ def our_milliseconds(seconds: float) -> float:
     template = compile_template(TEMPLATE.read_bytes(), shipped_fonts())
     values = {"course": "Analytical Engines"}
     names = (f"Ada Lovelace {number}" for number in itertools.count())
-    done, start = 0, _user_seconds()
-    while (taken := _user_seconds() - start) < seconds:
+    done, start = 0, user_seconds()
+    while (taken := user_seconds() - start) < seconds:
         template.fill({**values, "name": next(names)}, issued_at=datetime.now(UTC))
         done += 1
     return taken / done * 1000
@@ -78,5 +78,6 @@ def their_milliseconds(peer: str, terms: Terms) -> float:
     return float(ended.stdout) * 1000
 
 
-def _user_seconds() -> float:
+def user_seconds() -> float:
+    """Return the user CPU that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_utime

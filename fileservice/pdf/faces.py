@@ -99,6 +99,7 @@ class Face:
         self.style = style
         self.coverage = coverage
         self._opened = opened
+        self._alone = lru_cache(maxsize=128)(self._find_alone)
         self.charstring = lru_cache(maxsize=CACHED_OUTLINES)(self._charstring)
 
     @cached_property
@@ -148,6 +149,14 @@ class Face:
         if not self.covers(text):
             raise missing_glyph(next(each for each in text if not self.covers(each)))
         return self.shape(text, 0, len(text), Script())
+
+    def set_apart(self, text: str) -> list[SetGlyph]:
+        """Return the glyphs of the characters of `text`, which the face has, each by itself."""
+        return list(map(self._alone, text))
+
+    def _find_alone(self, character: str) -> SetGlyph:
+        glyph = self.font.get_nominal_glyph(ord(character))
+        return SetGlyph((glyph, character), self.widths[glyph], 0.0, 0.0, 0.0)
 
     def shape(self, text: str, start: int, stop: int, script: Script) -> list[SetGlyph]:
         """

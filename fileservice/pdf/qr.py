@@ -60,5 +60,6 @@ def _path(text: str) -> tuple[int, bytes]:
     """Return the side in modules with the quiet zone, and a rectangle for each run of dark ones."""
     size, modules = modules_of(text.encode())
     known = rectangles_of(size)
-    runs = b"".join([known[run.span()] for run in RUN.finditer(modules)])
-    return size + 2 * QUIET_ZONE, runs
+    # Some 300 of them: without a step of Python for each, half the time.
+    runs = map(known.__getitem__, map(re.Match.span, RUN.finditer(modules)))
+    return size + 2 * QUIET_ZONE, b"".join(runs)

@@ -19,6 +19,8 @@ SHAPED = re.compile(
     "[\u0300-\u036f\u0590-\u109f\u1700-\u1c7f\u1cd0-\u1cff\u1dc0-\u1dff\u20d0-\u20ff\ua800-\uabff"
     "\ufb1d-\ufdff\ufe20-\ufe2f\ufe70-\ufefc\U00010800-\U00011fff\U0001e800-\U0001efff]"
 )
+# Numbers and times: no two of their signs are kerned, and each certificate has new ones.
+NUMBER = re.compile(r"(?=.*[0-9].*[0-9])[0-9A-Z:.+-]+")
 LEFTWARD = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
@@ -73,6 +75,8 @@ def set_runs(fonts: FontSet, face: Face, text: str, language: str) -> list[Run]:
     Raises:
         MissingGlyph: no face at hand has a character of it.
     """
+    if NUMBER.fullmatch(text) and face.covers(text):
+        return [Run(face, face.set_apart(text))]
     if not SHAPED.search(text) and face.covers(text):
         return [Run(face, face.shape(text, 0, len(text), Script(language=language or "und")))]
     levels = bidi_levels(text) if LEFTWARD.search(text) else [0] * len(text)
@@ -176,9 +180,10 @@ def _with_spaces(text: str, faces: list[Face]) -> list[Face]:
 def _items(faces: Sequence[Face], scripts: Sequence[str], start: int, stop: int) -> list[Item]:
     items: list[Item] = []
     for at in range(start, stop):
-        last = items[-1] if items else None
-        if last and last.face is faces[at] and last.script == scripts[at]:
-            items[-1] = last._replace(stop=at + 1)
-        else:
-            items.append(Item(at, at + 1, faces[at], scripts[at]))
-    return items
+        if not items or faces[at] is not items[-1].face or scripts[at] != items[-1].script:
+            items.append(Item(at, stop, faces[at], scripts[at]))
+    starts = [item.start for item in items[1:]]
+    return [
+        Item(item.start, end, item.face, item.script)
+        for item, end in zip(items, [*starts, stop], strict=True)
+    ]
