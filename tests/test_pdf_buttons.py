@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fileservice.pdf.compiling import compile_template
-from fileservice.pdf.errors import MissingValue, NoPlaceholders, NotAChoice
+from fileservice.pdf.errors import BadSideFile, MissingValue, NoPlaceholders, NotAChoice
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.plans import Plan
@@ -249,3 +249,34 @@ def test_a_placeholder_may_say_what_a_button_is() -> None:
     template = template_of(BOX, content=b" BT /F1 12 Tf 60 500 Td (Agreed: %agree%.) Tj ET")
 
     assert "Agreed: Yes." in text_of(filled(template, agree="on"))
+
+
+@pytest.mark.parametrize(
+    ("wish", "shown"),
+    [
+        (b'"default": "yes"', "isOn"),
+        (b'"default": "Yes", "required": false', "isOn"),
+        (b'"default": "off", "required": false', "isOff"),
+        (b'"required": false', "isOff"),
+    ],
+)
+def test_a_side_file_says_how_a_check_box_is_without_a_value(wish: bytes, shown: str) -> None:
+    side = b'{"fields": {"agree": {%b}}}' % wish
+
+    template = compile_template(template_of(BOX + b"/Ff 2"), shipped_fonts(), side)
+
+    assert template.required == frozenset()
+    assert shown in text_of(checked(template.fill({}, issued_at=NOW)))
+
+
+def test_a_side_file_may_require_a_check_box() -> None:
+    side = b'{"fields": {"agree": {"required": true}}}'
+
+    assert compile_template(template_of(BOX), shipped_fonts(), side).required == {"agree"}
+
+
+def test_a_side_file_gives_no_default_that_the_field_does_not_take() -> None:
+    side = b'{"fields": {"agree": {"default": "perhaps"}}}'
+
+    with pytest.raises(BadSideFile, match="The value of 'agree' is 'perhaps'"):
+        compile_template(template_of(BOX), shipped_fonts(), side)

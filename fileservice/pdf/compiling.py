@@ -9,6 +9,7 @@ from dataclasses import replace
 import pikepdf
 from pikepdf import Dictionary, Name, Object, Page, Pdf, String
 
+from fileservice.errors import BadValue
 from fileservice.pdf.activecontent import remove_active_content
 from fileservice.pdf.annotations import draw_annotations, is_drawn
 from fileservice.pdf.answers import MAX_FILE_BYTES
@@ -37,6 +38,7 @@ from fileservice.pdf.freezing import Frozen, freeze
 from fileservice.pdf.metadata import About
 from fileservice.pdf.phrases import plain_text
 from fileservice.pdf.plans import Caption, Open, Plan, Program
+from fileservice.pdf.rules import Rule
 from fileservice.pdf.sidefiles import LANGUAGE, SideFile, read_side_file
 from fileservice.pdf.slots import PAGE, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
@@ -202,6 +204,11 @@ def _refuse_unknown(draft: Draft) -> None:
             f"The side file speaks of {min(unknown)!r}, which the template does not ask for;"
             f" it asks for {', '.join(map(repr, sorted(set(draft.names()))))}."
         )
+    for name, wish in draft.wishes.wishes.items():
+        try:
+            draft.rules.get(name, Rule()).meaning(name, wish.default or "")
+        except BadValue as error:
+            raise BadSideFile(f"The side file gives a default. {error.detail}") from error
 
 
 def _nothing_found(draft: Draft) -> TemplateError:

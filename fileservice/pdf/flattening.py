@@ -100,8 +100,10 @@ def _overlay(draft: Draft, page: Page, pieces: Sequence[Piece]) -> Iterator[byte
                 )
                 for state, look in piece.looks.items()
             }
+            default = draft.wishes.default_of(piece.name, piece.default)
+            state = draft.rules[piece.name].choice(default) or "" if default else default
             yield len(draft.slots)
-            draft.slots.append(Mark(piece.name, piece.default, looks))
+            draft.slots.append(Mark(piece.name, state, looks))
         elif isinstance(piece, Code):
             # No part of the text: whoever reads aloud has the link.
             yield from (b"/Artifact BMC ", len(draft.slots), b"EMC ")

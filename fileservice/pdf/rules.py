@@ -58,13 +58,13 @@ class Rule:
         return meant
 
     def _chosen(self, name: str, text: str) -> str:
-        whole = self._choice(text)
+        whole = self.choice(text)
         if whole is not None:
             return whole
         if self.is_open:
             return text
         several = text.split(SEVERAL) if self.takes_several else ()
-        meant = [found for each in several if (found := self._choice(each.strip())) is not None]
+        meant = [found for each in several if (found := self.choice(each.strip())) is not None]
         if not meant or len(meant) < len(several):
             raise NotAChoice(
                 f"The value of {name!r} is {text!r}; {self._listed()}.",
@@ -72,7 +72,7 @@ class Rule:
             )
         return JOINED.join(meant)
 
-    def _choice(self, text: str) -> str | None:
+    def choice(self, text: str) -> str | None:
         """Return what `text` means, else what it means in other letters: "yes" for "Yes"."""
         if text in self.choices:
             return self.choices[text]

@@ -82,6 +82,14 @@ class SideFile:
         widths = [wish.max_width for wish in self._of(names) if wish.max_width is not None]
         return min(widths, default=GREATEST_POINTS)
 
+    def default_of(self, name: str, default: str | None) -> str | None:
+        """Return what is drawn without a value for `name`, which is `default` in the template."""
+        wish = self.wishes.get(name, Wish())
+        default = default if wish.default is None else wish.default
+        if wish.required is None:
+            return default
+        return None if wish.required else default or ""
+
     def applied(self, slot: Slot, face_named: FaceNamed, point: float) -> Slot:
         """
         Return the slot as wished; `point` is the length of a point in its space.
@@ -122,15 +130,12 @@ class SideFile:
         if wish.font and (face := face_named(wish.font)) is None:
             raise BadSideFile(f"The side file asks for the font {wish.font!r}, which is not here.")
         assert face is not None  # noqa: S101  # by the line above
-        default = part.default if wish.default is None else wish.default
-        if wish.required is not None:
-            default = None if wish.required else default or ""
         return replace(
             part,
             face=face,
             size=part.size if wish.size is None else wish.size * point,
             before=part.before + wish.colour,
-            default=default,
+            default=self.default_of(part.name, part.default),
         )
 
 
