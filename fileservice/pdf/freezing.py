@@ -81,12 +81,18 @@ def freeze(saved: bytes, marker: bytes) -> Frozen:
                 _body(content[: found.start()] + content[found.end() :]),
             )
             continue
-        pieces.append(content)
+        pieces.append(_lined(content))
         offsets[number] = at
-        at += len(content)
+        at += len(pieces[-1])
     root = ROOT.search(saved, head.end())
     assert root is not None  # noqa: S101  # qpdf wrote it
     return Frozen(b"".join(pieces), offsets, marked, int(root[1]), size)
+
+
+def _lined(content: bytes) -> bytes:
+    """Return an object with its `endstream` on a line of its own (ISO 19005-2 6.1.7)."""
+    data, found, rest = content.rpartition(b"endstream\nendobj")
+    return b"%s\n%s%s" % (data, found, rest) if found and not data.endswith(b"\n") else content
 
 
 def _body(content: bytes) -> bytes:
