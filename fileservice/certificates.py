@@ -19,6 +19,8 @@ LONGEST_ZONE_NAME = 64  # the longest today has 32 characters
 # Crockford's base 32: no letter that looks like a digit. 26 of them are 130 random bits.
 NUMBER_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 NUMBER_LENGTH = 26
+# What a template may ask for and nobody can give.
+MADE_HERE = frozenset({"timestamp", "id"})
 
 
 class Templates:
@@ -32,6 +34,10 @@ class Templates:
         """Stop what is being fetched and compiled."""
         await self.remote.close()
         await self.local.close()
+
+    async def names(self) -> list[str]:
+        """Return the names of all templates that have one, in the order of the alphabet."""
+        return sorted({*await self.local.names(), *self.remote.urls})
 
     async def get(self, wanted: str) -> CompiledTemplate:
         """

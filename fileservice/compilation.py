@@ -66,8 +66,15 @@ class Compiler:
             content = await author_apart(source, kind, folder)
             return CompiledTemplate(await self._compiled_apart(content, side), self.fonts)
 
+    def file_of(self, plan: Plan) -> Path:
+        """Return where a plan is, if it is kept; pictures of its pages stand beside it."""
+        return self._file(_joined(plan.digest, plan.side))
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}-{ENGINE_VERSION}-{self.fonts.fingerprint}"
+
     async def _plan(self, name: str, content: bytes, side: bytes, *, keep: bool) -> Plan:
-        file = self.folder / f"{name}-{ENGINE_VERSION}-{self.fonts.fingerprint}"
+        file = self._file(name)
         plan = await asyncio.to_thread(_read_plan, file)
         if plan is None:
             async with self._children:
@@ -85,8 +92,12 @@ class Compiler:
 
 def _name(content: bytes, side: bytes) -> str:
     """Return what a template and the file beside it are known by."""
-    digest = hashlib.sha256(content).hexdigest()
-    return f"{digest}-{hashlib.sha256(side).hexdigest()[:16]}" if side else digest
+    digests = [hashlib.sha256(each).hexdigest() if each else "" for each in (content, side)]
+    return _joined(*digests)
+
+
+def _joined(digest: str, side: str) -> str:
+    return f"{digest}-{side[:16]}" if side else digest
 
 
 def _read_plan(file: Path) -> Plan | None:

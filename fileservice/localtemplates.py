@@ -13,6 +13,9 @@ from fileservice.pdf.errors import TemplateError
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.sidefiles import MAX_SIDE_FILE_BYTES
 
+# Of files with one name the first comes first.
+SUFFIXES = (".pdf", ".html", ".typ")
+
 
 class Stamp(NamedTuple):
     """What changes when a template's file does, or the one beside it."""
@@ -71,14 +74,23 @@ class LocalTemplates:
             raise type(kept.outcome)(kept.outcome.detail)
         return kept.outcome
 
+    async def names(self) -> list[str]:
+        """Return the names of the templates in the two folders, in the order of the alphabet."""
+        return await asyncio.to_thread(self._names)
+
+    def _names(self) -> list[str]:
+        found = [
+            *(path for kind in SUFFIXES for path in self.folder.glob(f"*{kind}")),
+            *self.shipped.glob("*.pdf"),
+        ]
+        return sorted({path.stem for path in found if TEMPLATE_NAME.fullmatch(path.stem)})
+
     def _stamp(self, name: str) -> Stamp:
         if not TEMPLATE_NAME.fullmatch(name):
             raise NotFound(f"No template can have the name {name!r}.")
         # No hop to a thread, no Path: a stat of a file in use takes 2 microseconds, a hop 60.
         for path in (
-            f"{self.folder}/{name}.pdf",
-            f"{self.folder}/{name}.html",
-            f"{self.folder}/{name}.typ",
+            *(f"{self.folder}/{name}{kind}" for kind in SUFFIXES),
             f"{self.shipped}/{name}.pdf",
         ):
             try:

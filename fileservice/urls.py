@@ -12,6 +12,7 @@ from fileservice.http import (
     managing,
     metrics,
     pages,
+    templates,
     uploading,
     verifying,
 )
@@ -29,6 +30,10 @@ native = [
     path("certificates/<str:id>/<str:name>", issued.certificate),
     path("issued/<str:key>", issuing.managed),
     path("issued/<str:key>/revoke", issuing.revoke_form),
+    path("templates/", templates.templates),
+    path("templates/preview.png", templates.preview),
+    path("templates/<str:name>", templates.template),
+    path("templates/<str:name>/preview.png", templates.preview),
     path("verify/", verifying.verify),
     path("verify/<str:name>", verifying.verified),
     path("", pages.home),

@@ -55,7 +55,15 @@ def test_the_token_opens_a_private_service(private: Server, headers: dict[str, s
 )
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("PUT", "/files/a"), ("PUT", "/files/"), ("POST", "/files/"), ("GET", "/certificate")],
+    [
+        ("PUT", "/files/a"),
+        ("PUT", "/files/"),
+        ("POST", "/files/"),
+        ("GET", "/certificate"),
+        ("GET", "/templates/"),
+        ("GET", "/templates/none"),
+        ("GET", "/templates/certificate/preview.png"),
+    ],
 )
 def test_without_it_a_private_service_asks_who(
     private: Server, method: str, path: str, headers: dict[str, str]

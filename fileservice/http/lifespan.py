@@ -29,6 +29,7 @@ from fileservice.ledger import Ledger
 from fileservice.localtemplates import LocalTemplates
 from fileservice.options import Options
 from fileservice.panels import Panels
+from fileservice.pictures import Pictures
 from fileservice.registry import Registry
 from fileservice.remotetemplates import RemoteTemplates
 from fileservice.signatures import Signatures
@@ -61,6 +62,7 @@ class Resources:
     storage: Storage
     ledger: Ledger
     templates: Templates
+    pictures: Pictures
     registry: Registry
     issuing: Issuing
     verifying: Verifying
@@ -120,6 +122,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         templates = open_templates(options, fetcher)
         stack.push_async_callback(templates.close)
         await asyncio.to_thread(templates.remote.tidy)
+        pictures = Pictures(templates.local.compiler)
+        stack.push_async_callback(pictures.close)
         frozen = Blocks(options.root / "certificates")
         await asyncio.to_thread(frozen.prepare)
         panels = Panels(fetcher, options.home_panels)
@@ -131,6 +135,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             storage=storage,
             ledger=ledger,
             templates=templates,
+            pictures=pictures,
             registry=registry,
             verifying=Verifying(registry, options.signing_key),
             issuing=Issuing(templates, frozen, registry, signatures),

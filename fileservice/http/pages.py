@@ -21,6 +21,7 @@ from fileservice.ledger import StoredFile
 
 LISTED_FILES = 50
 LISTED_CERTIFICATES = 50
+LISTED_TEMPLATES = 20
 
 
 @methods("GET", "HEAD")
@@ -50,6 +51,7 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
         "panels": await resources.panels.all() if admitted else [],
         "private": options.access == "private",
         "files": await sent_files(request, browser),
+        "templates": (await resources.templates.names())[:LISTED_TEMPLATES] if admitted else [],
         "certificates": await sent_certificates(request, browser),
         "listed": LISTED_FILES,
         "listed_certificates": LISTED_CERTIFICATES,
@@ -113,6 +115,7 @@ def manual(request: ASGIRequest) -> str:
         f"  tar c folder | curl -T - {address}/files/folder.tar\n"
         f"  curl -OJ '{address}/certificate?name=Ada+Lovelace'\n"
         f"  curl -d name='Ada Lovelace' {address}/certificates/\n"
+        f"  curl {address}/templates/\n"
         f"  curl -T certificate.pdf -X POST {address}/verify/"
     )
 

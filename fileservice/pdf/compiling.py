@@ -94,7 +94,9 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan
     title = plain_text(wishes.title) or _title(pdf) or told.title
     language = wishes.language or _language(pdf, told)
     is_tagged = not any(map(_is_drawn_over, pdf.pages))
-    draft = Draft(pdf, f"/Fs{digest[:12]}", font_set, wishes)
+    # Later ones are about what is made of it.
+    is_repaired = bool(pdf.get_warnings())
+    draft = Draft(pdf, f"/Fs{digest[:12]}", font_set, wishes, is_repaired)
     form = _form(pdf)
     for draft.page, page in enumerate(pdf.pages, 1):
         try:
@@ -291,7 +293,7 @@ def _frozen(draft: Draft, digest: str, title: str, about: About, lost: Sequence[
         static=frozen.static,
         sheets=tuple(draft.sheets),
         placements=tuple(draft.placements),
-        is_repaired=bool(draft.pdf.get_warnings()),
+        is_repaired=draft.is_repaired,
     )
 
 

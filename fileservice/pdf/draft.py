@@ -24,6 +24,7 @@ class Draft:
 
     Attributes:
         wishes: what the side file says.
+        is_repaired: whether the file was damaged, as far as it was read before.
         marker: the key that marks an object written anew for each certificate; no template has it.
         faces: those that values are drawn with, in the order of their numbers.
         marks: how many objects are marked.
@@ -49,6 +50,7 @@ class Draft:
     marker: str
     font_set: FontSet
     wishes: SideFile
+    is_repaired: bool
     faces: list[Face] = field(default_factory=list)
     marks: int = 0
     page: int = 0

@@ -134,6 +134,12 @@ def _face_of(file: FontFile) -> Face:
     return Face(file.name, Style(is_serif, file.is_bold, file.is_italic), file.coverage, file.open)
 
 
+def is_stand_in(face: str, font: str) -> bool:
+    """Tell whether a face is another than the template's font, of which both names are given."""
+    plain = _plain(face)
+    return _plain(font) not in (plain, plain.removesuffix("regular"))
+
+
 def _plain(name: str) -> str:
     return name.replace("-", "").replace(" ", "").lower()
 

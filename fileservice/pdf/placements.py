@@ -89,7 +89,7 @@ def placements_on_line(field: "Field", slot: Slot) -> Iterator[Placement]:
             corners=_corners(glyphs[0].x, glyphs[-1].x + glyphs[-1].width, glyphs[0].size),
             font=font.name.split("+")[-1] if font else "",
             face=made.face,
-            size=glyphs[0].size,
+            size=made.size,
             align=slot.align,
             default=made.default,
             max_lines=slot.max_lines,
