@@ -17,12 +17,13 @@ from fileservice.pdf.errors import Damaged
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.geometry import IDENTITY, Matrix, number
 from fileservice.pdf.lines import read_lines
+from fileservice.pdf.slots import Slot, Value
 from fileservice.pdf.subsets import Subset
 from fileservice.pdf.templatefonts import TemplateFont, name_of, read_font
 from fileservice.pdf.text import Show, TextReader, parse_program
 from fileservice.pdf.tounicode import read_to_unicode
 from fileservice.pdf.values import clean_value
-from tests.pdfs import checked, page_of, text_of, words_of
+from tests.pdfs import checked, page_of, stream_of, text_of, words_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
 
@@ -337,3 +338,64 @@ def test_a_font_program_that_cannot_be_unpacked_says_nothing() -> None:
         font = read_font(source)
 
     assert "".join(text for _, text, _ in font.decode(b"A")) == "A"
+
+
+@pytest.mark.parametrize(
+    ("entries", "text"),
+    [
+        (b"/Subtype/TrueType", "'`"),
+        (b"/Subtype/Type1", "\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}"),
+    ],
+)
+def test_a_font_that_says_nothing_of_its_codes_has_those_of_its_kind(
+    entries: bytes, text: str
+) -> None:
+    font = font_of(b"<<%b>>" % entries)
+
+    assert "".join(text for _, text, _ in font.decode(b"'`")) == text
+
+
+@pytest.mark.parametrize(
+    ("entries", "size"),
+    [
+        (b"/FontMatrix[.001 0 0 .001 0 0]/FontBBox[0 -200 500 700]", 20),
+        (b"/FontMatrix[1 0 0 1 0 0]/FontBBox[0 -2 8 10]", 240),
+        (b"/FontMatrix[1 0 0 1 0 0]/FontBBox[0 0 0 0]", 20),
+        (b"/FontMatrix[1 0 0 1 0 0]/FontBBox 7", 20),
+        (b"/FontMatrix[1 0 0 1 0 0]/FontBBox[0 -2 8 10]/Subtype/Type1", 20),
+    ],
+)
+def test_a_value_is_as_large_as_the_letters_of_a_font_of_drawings(
+    entries: bytes, size: float
+) -> None:
+    font = (
+        b"<</Type/Font/Subtype/Type3/CharProcs<<>>/Encoding/WinAnsiEncoding/FirstChar 32"
+        b"/LastChar 126/Widths[%b]%b>>" % (b"1 " * 95, entries)
+    )
+    if b"/Type1" in entries:
+        font = font.replace(b"/Subtype/Type3", b"")
+
+    plan = compile_template(
+        page_of(b"BT /F1 20 Tf 60 700 Td (%name%) Tj ET", font=font), shipped_fonts()
+    ).plan
+
+    ((value,),) = [slot.parts for slot in plan.slots if isinstance(slot, Slot)]
+    assert isinstance(value, Value)
+    assert value.size == size
+
+
+def test_text_in_a_font_of_drawings_is_read_by_its_map() -> None:
+    font = (
+        b"<</Type/Font/Subtype/Type3/CharProcs<<>>/FontMatrix[.01 0 0 .01 0 0]/FontBBox[0 0 0 0]"
+        b"/Encoding<</Differences[1/a1/a2]>>/FirstChar 1/LastChar 2/Widths[50 50]/ToUnicode 6 0 R>>"
+    )
+    rows = b"1 begincodespacerange<00><ff>endcodespacerange 2 beginbfchar<01><0025><02><006e>"
+    template = page_of(
+        b"BT /F1 20 Tf 60 700 Td <010201> Tj ET", font=font, more=(stream_of(rows + b"endbfchar"),)
+    )
+
+    certificate = checked(
+        compile_template(template, shipped_fonts()).fill({"n": "Ada"}, issued_at=NOW)
+    )
+
+    assert "Ada" in text_of(certificate)

@@ -108,7 +108,7 @@ def _value(
         name=part.name,
         default=part.default,
         face=face_of(state.font),
-        size=style.size,
+        size=style.size * state.font.em,
         stretch=style.stretch,
         gap=gap,
         before=_set_state(style, program),

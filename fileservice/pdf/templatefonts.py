@@ -15,6 +15,7 @@ from fileservice.pdf.cmaps import TWO_BYTES, CodeMap, read_codes
 from fileservice.pdf.encodings import (
     STANDARD,
     UNREADABLE,
+    WIN_ANSI,
     character_of,
     standard_width,
     tables,
@@ -25,6 +26,8 @@ from fileservice.pdf.predefined import predefined, texts_of
 from fileservice.pdf.tounicode import read_to_unicode
 
 MAX_BYTE = 0xFF
+# A font's box is as high as its letters need: about an em, in what is made for its size.
+LEAST_EM, GREATEST_EM = 0.4, 2.5
 MAX_BASES = 4  # of a CMap that adds to another
 # How a CMap names the one it adds to, and that it is for vertical writing.
 USED = re.compile(rb"/([\w-]{1,64})\s+usecmap")
@@ -60,6 +63,7 @@ class TemplateFont:
         codes: where one code ends and the next begins, and which glyph each means; None when every
             code is one byte.
         is_readable: False when neither can be told.
+        em: how large its letters are, in font sizes: about 1, but in fonts of drawings (Type 3).
         is_measured: False when it leaves it to the reader how wide its letters are.
         texts: code -> text.
         glyph_texts: glyph -> text, for codes that `texts` does not have.
@@ -73,6 +77,7 @@ class TemplateFont:
     flags: int = 0
     codes: CodeMap | None = None
     is_readable: bool = True
+    em: float = 1.0
     is_measured: bool = True
     texts: Mapping[int, str] = field(default_factory=dict)
     glyph_texts: Mapping[int, str] = field(default_factory=dict)
@@ -230,6 +235,7 @@ def _read_simple(font: TemplateFont, source: Dictionary) -> None:
     matrix = source.get("/FontMatrix")
     if isinstance(matrix, Array) and len(matrix):
         scale = real(matrix[0], 0.001) * 1000  # a Type 3 font has a glyph space of its own
+    font.em = _em(source)
     widths = source.get("/Widths")
     if isinstance(widths, Array):
         first = int(real(source.get("/FirstChar")))
@@ -242,13 +248,24 @@ def _read_simple(font: TemplateFont, source: Dictionary) -> None:
         font.is_measured = any(font.widths.values())
 
 
+def _em(source: Dictionary) -> float:
+    """Return how large the letters of a Type 3 font are, by what is drawn, if it is far from 1."""
+    box = source.get("/FontBBox")
+    is_drawn = source.get("/Subtype") == Name.Type3
+    if not is_drawn or not isinstance(box, Array) or len(box) != 4:
+        return 1.0
+    _, bottom, _, top = map(real, box)
+    height = abs((top - bottom) * matrix_of(source.get("/FontMatrix")).d)
+    return 1.0 if not height or LEAST_EM < height < GREATEST_EM else height
+
+
 def _simple_texts(source: Dictionary) -> dict[int, str]:
     encoding, known = source.get("/Encoding"), tables().encodings
     base = encoding.get("/BaseEncoding") if isinstance(encoding, Dictionary) else encoding
     texts = dict(
         known.get(name_of(base).removeprefix("/"))
         or builtin_texts(source.get("/FontDescriptor"))
-        or known[STANDARD]
+        or known[STANDARD if encoding or source.get("/Subtype") != Name.TrueType else WIN_ANSI]
     )
     if not isinstance(encoding, Dictionary):
         return texts
