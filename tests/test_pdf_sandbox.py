@@ -3,6 +3,8 @@
 import io
 import json
 import signal
+import subprocess
+import sys
 import zlib
 from datetime import UTC, datetime
 
@@ -254,3 +256,12 @@ async def test_a_child_has_no_environment_and_little_memory(
 
     with pytest.raises(NotPdf, match=r"^\[\]$"):
         await compile_apart(b"", shipped_fonts())
+
+
+def test_no_worker_holds_a_library_that_reads_pdfs() -> None:
+    # What parses hostile files lives in the child processes, and with it its memory.
+    program = "import sys, fileservice.asgi; print(*sorted(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert not {"pikepdf", "pypdfium2", "lxml", "weasyprint"} & set(done.stdout.decode().split())

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pikepdf import Dictionary
 
 from fileservice.pdf.draft import Draft
-from fileservice.pdf.fields import PLACEHOLDER
 from fileservice.pdf.phrases import plain_text
+from fileservice.pdf.placeholders import PLACEHOLDER
 from fileservice.pdf.templatefonts import text_of
 from fileservice.pdf.trees import dictionaries, reachable
 

@@ -1,22 +1,15 @@
 """Where the QR codes of a template stand: `%qr%`, `%qr.90%`, and form fields of that name."""
 
-import re
-
 from fileservice.pdf.boxes import Box
 from fileservice.pdf.errors import TemplateError
 from fileservice.pdf.fields import Field, Part
 from fileservice.pdf.geometry import Matrix
+from fileservice.pdf.placeholders import CODE_NAME
 
-CODE_NAME = re.compile(r"qr(?:\.(?P<side>\d{1,4}))?")
 # In points, the quiet zone included.
 USUAL_SIDE = 80
 LEAST_SIDE, GREATEST_SIDE = 20, 2000
 CAP_HEIGHT = 0.7  # in ems: the code hangs from where the placeholder's letters end above
-
-
-def is_code(name: str | None) -> bool:
-    """Tell whether a placeholder or a field of this name asks for the QR code."""
-    return name is not None and CODE_NAME.fullmatch(name) is not None
 
 
 def square_in(field: Field, part: Part, box: Box) -> Matrix:

@@ -30,13 +30,14 @@ from fileservice.pdf.errors import (
     Xfa,
 )
 from fileservice.pdf.faces import Sign
-from fileservice.pdf.fields import PLACEHOLDER, near_misses
+from fileservice.pdf.fields import near_misses
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.flattening import compile_with_fields, lay_links
 from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.freezing import Frozen, freeze
 from fileservice.pdf.metadata import About
 from fileservice.pdf.phrases import plain_text
+from fileservice.pdf.placeholders import PLACEHOLDER
 from fileservice.pdf.plans import Caption, Open, Plan, Program
 from fileservice.pdf.rules import Rule
 from fileservice.pdf.sidefiles import LANGUAGE, SideFile, read_side_file

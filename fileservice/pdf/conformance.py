@@ -1,8 +1,10 @@
 """To what a template says that it conforms, and what of that its certificates keep."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from fileservice.pdf.xmp import Told
+if TYPE_CHECKING:
+    # Workers make metadata, and have no library that reads them.
+    from fileservice.pdf.xmp import Told
 
 # Part 1 wants a list of the codes of each font, and part 4 no information dictionary.
 KEPT_PARTS = {"2": 2, "3": 3}
@@ -39,7 +41,7 @@ class Claims(NamedTuple):
         return self._replace(part=3) if self.part else self
 
 
-def kept_claims(told: Told, *, has_intent: bool, is_tagged: bool) -> tuple[Claims, list[str]]:
+def kept_claims(told: "Told", *, has_intent: bool, is_tagged: bool) -> tuple[Claims, list[str]]:
     """
     Return what still holds for certificates, and what does not, in sentences.
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import pikepdf
 
-from fileservice.pdf.codes import is_code
 from fileservice.pdf.fields import Field, Part
 from fileservice.pdf.geometry import number, numbers
 from fileservice.pdf.lines import Line, PlacedGlyph
+from fileservice.pdf.placeholders import is_code
 from fileservice.pdf.slots import Literal, Slot, Value
 from fileservice.pdf.templatefonts import TemplateFont
 from fileservice.pdf.text import Instruction, Show, TextState

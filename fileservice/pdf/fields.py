@@ -8,16 +8,10 @@ from typing import NamedTuple
 from fileservice.pdf.boxes import Box
 from fileservice.pdf.errors import BadMode, SplitLigature, UnknownCmap
 from fileservice.pdf.lines import Line, PlacedGlyph
+from fileservice.pdf.placeholders import NAME, PLACEHOLDER
 from fileservice.pdf.sidefiles import SideFile
 from fileservice.pdf.slots import PAGE
 
-# `%name%`, `%name|text%` and the same in double braces; the text is for when no value is given.
-NAME = r"[A-Za-z][A-Za-z0-9_.-]{0,63}"
-TEXT = r"[^%{}|]{0,200}"
-PLACEHOLDER = re.compile(
-    rf"%(?P<name>{NAME})(?:\|(?P<text>{TEXT}))?%"
-    rf"|\{{\{{ ?(?P<braced>{NAME})(?:\|(?P<braced_text>{TEXT}))? ?\}}\}}"
-)
 # What may have been meant for one: a sign missing, single braces, a mail merge's way.
 NEAR_MISS = re.compile(
     rf"% ?{NAME} ?%|%{NAME}|\{{+ ?{NAME} ?\}}+|\$\{{?{NAME}\}}?|<<{NAME}>>|\[{NAME}\]"

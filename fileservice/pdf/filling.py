@@ -12,7 +12,6 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from fileservice.pdf.codes import is_code
 from fileservice.pdf.errors import MissingGlyph, MissingValue, UnknownValue
 from fileservice.pdf.faces import Sign
 from fileservice.pdf.fitting import Row, Word, fitted
@@ -21,6 +20,7 @@ from fileservice.pdf.formats import formatted
 from fileservice.pdf.geometry import number, numbers
 from fileservice.pdf.metadata import information, metadata, text_string
 from fileservice.pdf.phrases import names_in, spoken
+from fileservice.pdf.placeholders import is_code
 from fileservice.pdf.plans import Caption, Plan
 from fileservice.pdf.qr import alternative, qr_program
 from fileservice.pdf.setting import Run, set_runs

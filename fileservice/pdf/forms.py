@@ -7,9 +7,10 @@ from pikepdf import Dictionary
 
 from fileservice.pdf.borders import frame
 from fileservice.pdf.buttons import Toggle, is_open, is_toggle, rule_of_toggle, toggle_of
-from fileservice.pdf.codes import is_code, square_of
+from fileservice.pdf.codes import square_of
 from fileservice.pdf.drawing import FaceOf
 from fileservice.pdf.looks import Picture, look_of
+from fileservice.pdf.placeholders import is_code
 from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Code, Slot
 from fileservice.pdf.textfields import cells_of, is_asked, is_fixed, rule_of, slot_of

@@ -11,7 +11,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Object, Page, Stream
 
 from fileservice.pdf.boxes import Box, clipped, displayed
-from fileservice.pdf.codes import is_code, square_in
+from fileservice.pdf.codes import square_in
 from fileservice.pdf.draft import Draft
 from fileservice.pdf.drawing import make_slot, moved_pen
 from fileservice.pdf.errors import Damaged, OverLimits
@@ -19,6 +19,7 @@ from fileservice.pdf.fields import Field, find_fields
 from fileservice.pdf.geometry import Matrix
 from fileservice.pdf.lines import read_lines
 from fileservice.pdf.markedcontent import unsaid
+from fileservice.pdf.placeholders import is_code
 from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, placements_on_line
 from fileservice.pdf.slots import PAGE, Placed, Slot, Value
 from fileservice.pdf.templatefonts import decoded, matrix_of

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from fileservice.pdf.fields import PLACEHOLDER
+from fileservice.pdf.placeholders import PLACEHOLDER
 
 MAX_PHRASE_CHARACTERS = 1000
 # What no XML has (XML 1.0, 2.2), and what only a program of its own could read.
