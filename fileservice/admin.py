@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from fileservice.models import Certificate, File
+from fileservice.models import Batch, Certificate, File
 
 
 @admin.register(File)
@@ -50,4 +50,25 @@ class CertificateAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic i
 
     def has_change_permission(self, request: object, obj: Certificate | None = None) -> bool:
         """What was issued never changes."""
+        return False
+
+
+@admin.register(Batch)
+class BatchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Batches to look at; the link to keep stops them."""
+
+    list_display = ["id", "state", "done", "total", "issued_at", "trouble"]
+    list_filter = ["state"]
+    exclude = ["key"]
+
+    def has_add_permission(self, request: object) -> bool:
+        """Lists come in by requests only."""
+        return False
+
+    def has_change_permission(self, request: object, obj: Batch | None = None) -> bool:
+        """Who has the lease changes it."""
+        return False
+
+    def has_delete_permission(self, request: object, obj: Batch | None = None) -> bool:
+        """Its certificates would no longer be of a batch."""
         return False

@@ -8,12 +8,13 @@ FileserviceError
   NotFound 404
   MethodNotAllowed 405
   SlowBody 408
+  NotReady 409
   Revoked 410
   PreconditionFailed 412
   TooLarge 413             TooManyParts
   UnsupportedRequest 415
   RangeNotSatisfiable 416
-  Unprocessable 422        TemplateError (pdf.errors), BadValue
+  Unprocessable 422        TemplateError (pdf.errors), BadValue, BadList
   RemoteFailed 502
   ServiceUnavailable 503
   RemoteTimeout 504
@@ -150,6 +151,14 @@ class SlowBody(FileserviceError):
     title = "Body too slow"
 
 
+class NotReady(FileserviceError):
+    """What is asked for is still being made; `headers` carries Retry-After."""
+
+    status = 409
+    code = "not_ready"
+    title = "Not ready yet"
+
+
 class Revoked(FileserviceError):
     """The certificate was taken back; its verification says since when and why."""
 
@@ -210,6 +219,13 @@ class BadValue(Unprocessable):
 
     code = "bad_value"
     title = "Bad value"
+
+
+class BadList(Unprocessable):
+    """Lines of a list of certificates cannot be used; `lines` says which, and why."""
+
+    code = "bad_list"
+    title = "Bad list"
 
 
 class RemoteFailed(FileserviceError):

@@ -5,14 +5,16 @@ import hashlib
 import re
 import unicodedata
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from fileservice.blocks import Blocks
 from fileservice.certificates import Templates, fill, new_number, title_of, zone_of
 from fileservice.errors import BadValue
+from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.plans import ENGINE_VERSION
 from fileservice.pdf.values import BIDI_CONTROLS, clean_value
 from fileservice.registry import Issued, Registry
@@ -44,6 +46,35 @@ class Order:
     expires_at: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    What the rows of certificates have in common that are ordered together.
+
+    Attributes:
+        template: its name, or its URL without a query.
+        engine: as `Issuing.engine`.
+        zone: the name of a time zone.
+        issued_at: aware, UTC, to the second.
+        expires_at: the first moment at which they are no longer valid; None for never.
+    """
+
+    template: str
+    engine: str
+    zone: str
+    issued_at: datetime
+    expires_at: datetime | None
+    sender: str
+
+
+class IssuedFile(NamedTuple):
+    """The file of a certificate, which begins with `shared` bytes of the block of this digest."""
+
+    content: bytes
+    block: str
+    shared: int
+
+
 class Issuing:
     """Issues certificates, signed where there are signatures, and gives back their files."""
 
@@ -58,6 +89,11 @@ class Issuing:
         self.blocks = blocks
         self.registry = registry
         self.signatures = signatures
+
+    @property
+    def engine(self) -> str:
+        """What a row says of how its file was drawn."""
+        return f"{ENGINE_VERSION}-{self.templates.local.compiler.fonts.fingerprint}"
 
     async def issue(self, order: Order, *, sender: str, origin: str, now: datetime) -> Issued:
         """
@@ -77,36 +113,35 @@ class Issuing:
         content = fill(template, order.values, number=number, issued_at=issued_at, origin=origin)
         if self.signatures is not None:
             content = await self.signatures.sign(content, now=now)
-        plan = template.plan
-        # Decision 0008: what does not depend on values comes first.
-        assert content.startswith(plan.static)  # noqa: S101
-        own = content[len(plan.static) :]
-        issued = Issued(
-            id=unguessable(),
-            key=unguessable(),
-            number=number,
+        terms = Terms(
             template=order.template.partition("?")[0],
-            title=title_of(template, order.values, number=number, issued_at=issued_at),
-            template_sha256=plan.digest,
-            engine=f"{ENGINE_VERSION}-{self.templates.local.compiler.fonts.fingerprint}",
+            engine=self.engine,
             zone=order.zone,
-            values=shown(order.values),
             issued_at=now,
             expires_at=expires_at,
-            block=hashlib.sha256(plan.static).hexdigest(),
-            own=zlib.compress(own),
-            # Of several, which a signature adds, the first is that of the file it began as.
-            identity=IDENTITY.findall(own)[0].decode(),
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            revoked_at=None,
-            reason="",
             sender=sender,
         )
+        plan = template.plan
+        issued = issued_as(content, template, terms, number=number, values=order.values)
         with disk_errors():
             await asyncio.to_thread(self.blocks.keep, issued.block, plan.static, draft=issued.id)
         await self.registry.add(issued)
         return issued
+
+    async def files(self, rows: Sequence[Issued]) -> list[IssuedFile]:
+        """
+        Return the files of certificates, which are those that were issued.
+
+        Raises:
+            Damaged, OSError: one cannot be had any more.
+        """
+        return await asyncio.to_thread(self._files, rows)
+
+    def _files(self, rows: Sequence[Issued]) -> list[IssuedFile]:
+        blocks = {digest: self.blocks.get(digest) for digest in {row.block for row in rows}}
+        return [
+            IssuedFile(_joined(blocks[r.block], r), r.block, len(blocks[r.block])) for r in rows
+        ]
 
     async def content(self, issued: Issued) -> bytes:
         """
@@ -118,10 +153,52 @@ class Issuing:
         return await asyncio.to_thread(self._content, issued)
 
     def _content(self, issued: Issued) -> bytes:
-        content = self.blocks.get(issued.block) + zlib.decompress(issued.own)
-        if hashlib.sha256(content).hexdigest() != issued.sha256:
-            raise Damaged(f"certificate {issued.id}: its block {issued.block} was changed")
-        return content
+        return _joined(self.blocks.get(issued.block), issued)
+
+
+def _joined(block: bytes, issued: Issued) -> bytes:
+    content = block + zlib.decompress(issued.own)
+    if hashlib.sha256(content).hexdigest() != issued.sha256:
+        raise Damaged(f"certificate {issued.id}: its block {issued.block} was changed")
+    return content
+
+
+def issued_as(
+    content: bytes,
+    template: CompiledTemplate,
+    terms: Terms,
+    *,
+    number: str,
+    values: Mapping[str, str],
+) -> Issued:
+    """Return the row of the certificate `content`, which `template` was filled to."""
+    plan = template.plan
+    # Decision 0008: what does not depend on values comes first.
+    assert content.startswith(plan.static)  # noqa: S101
+    own = content[len(plan.static) :]
+    issued_at = terms.issued_at.astimezone(zone_of(terms.zone))
+    return Issued(
+        id=unguessable(),
+        key=unguessable(),
+        number=number,
+        template=terms.template,
+        title=title_of(template, values, number=number, issued_at=issued_at),
+        template_sha256=plan.digest,
+        engine=terms.engine,
+        zone=terms.zone,
+        values=shown(values),
+        issued_at=terms.issued_at,
+        expires_at=terms.expires_at,
+        block=hashlib.sha256(plan.static).hexdigest(),
+        own=zlib.compress(own),
+        # Of several, which a signature adds, the first is that of the file it began as.
+        identity=IDENTITY.findall(own)[0].decode(),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        revoked_at=None,
+        reason="",
+        sender=terms.sender,
+    )
 
 
 def shown(values: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from django.db import transaction
 
@@ -36,6 +36,8 @@ class Issued:
         revoked_at: None while it is not.
         reason: why it was revoked; may be empty.
         sender: who had it issued, as far as a browser tells; empty for others.
+        batch_id: the batch that it is of; None where it was issued by itself.
+        line: where it begins in the batch's list.
     """
 
     id: str
@@ -57,6 +59,8 @@ class Issued:
     revoked_at: datetime | None
     reason: str
     sender: str
+    batch_id: str | None = None
+    line: int | None = None
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
@@ -70,15 +74,37 @@ class Issued:
 
     def state(self, now: datetime) -> str:
         """Return whether it is valid, expired or revoked."""
-        if self.revoked_at is not None:
-            return "revoked"
-        if self.expires_at is not None and self.expires_at <= now:
-            return "expired"
-        return "valid"
+        return state_of(self, now)
+
+
+def state_of(issued: "Issued | Glance", now: datetime) -> str:
+    """Return whether a certificate is valid, expired or revoked."""
+    if issued.revoked_at is not None:
+        return "revoked"
+    if issued.expires_at is not None and issued.expires_at <= now:
+        return "expired"
+    return "valid"
 
 
 COLUMNS = [field.name for field in fields(Issued)]
 TIMES = ("issued_at", "expires_at", "revoked_at")
+
+
+class Glance(NamedTuple):
+    """What is short of a certificate of a batch."""
+
+    line: int
+    id: str
+    number: str
+    values: Mapping[str, str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    size: int
+    sha256: str
+
+    def state(self, now: datetime) -> str:
+        """Return whether it is valid, expired or revoked."""
+        return state_of(self, now)
 
 
 class Registry:
@@ -141,6 +167,14 @@ class Registry:
         """Return the newest certificates that a sender had issued, at most `limit`."""
         return await self._ledger.run(newest, sender, limit)
 
+    async def glance(self, batch_id: str, after: int, limit: int) -> list[Glance]:
+        """Return what is short of the certificates of a batch, from behind a line on."""
+        return await self._ledger.run(glance, batch_id, after, limit)
+
+    async def of_lines(self, batch_id: str, lines: Sequence[int]) -> list[Issued]:
+        """Return the certificates of some lines of a batch, in the order of the list."""
+        return await self._ledger.run(of_lines, batch_id, lines)
+
     async def close(self) -> None:
         """Wait for the commits under way."""
         await self._commits.close()
@@ -164,3 +198,22 @@ def newest(sender: str, limit: int) -> list[Issued]:
     """Read one sender's certificates."""
     rows = Certificate.objects.filter(sender=sender).order_by("-issued_at").values(*COLUMNS)
     return [Issued(**{**row, "values": json.loads(row["values"])}) for row in rows[:limit]]
+
+
+def glance(batch_id: str, after: int, limit: int) -> list[Glance]:
+    """Read what is short of the rows of a batch, from behind a line on."""
+    rows = Certificate.objects.filter(batch_id=batch_id, line__gt=after).order_by("line")
+    read = map(Glance._make, rows.values_list(*Glance._fields)[:limit])
+    return [row._replace(values=json.loads(str(row.values))) for row in read]
+
+
+def of_lines(batch_id: str, lines: Sequence[int]) -> list[Issued]:
+    """Read the rows of some lines of a batch."""
+    rows = Certificate.objects.filter(batch_id=batch_id, line__in=lines).order_by("line")
+    return [Issued(**{**row, "values": json.loads(row["values"])}) for row in rows.values(*COLUMNS)]
+
+
+def issued_lines(batch_id: str) -> set[int]:
+    """Return the lines of a batch that have their certificate."""
+    rows = Certificate.objects.filter(batch_id=batch_id, line__isnull=False)
+    return {line for line in rows.values_list("line", flat=True) if line is not None}

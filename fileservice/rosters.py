@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +15,7 @@ Kind = Literal["csv", "jsonl"]
 MAX_ROSTER_BYTES = 32 << 20
 MAX_ENTRIES = 100_000
 MAX_COLUMNS = 64
+MAX_CELLS = 1_000_000  # which take some 100 MB while a list is read
 MAX_COMPLAINTS = 100
 # What spreadsheets write between cells: by country, and when copied.
 DELIMITERS = ",;\t"
@@ -74,13 +76,17 @@ def read_roster(content: bytes, kind: Kind) -> Roster:
             f"Line {line} of the list is not UTF-8; save it again as CSV UTF-8."
         ) from error
     roster = Roster()
+    cells = 0
     for read in _csv(text) if kind == "csv" else _json_lines(text):
         if isinstance(read, Entry):
             roster.entries.append(read)
+            cells += len(read.values)
         elif len(roster.complaints) < MAX_COMPLAINTS:
             roster.complaints.append(read)
         if len(roster.entries) > MAX_ENTRIES:
             raise BadRequest(f"The list has more than {MAX_ENTRIES:,} entries.")
+        if cells > MAX_CELLS:
+            raise BadRequest(f"The list has more than {MAX_CELLS:,} values.")
     return roster
 
 
@@ -147,3 +153,15 @@ def _object(line: int, row: str) -> Entry | Complaint:
         if not isinstance(value, str):
             return Complaint(line, f"The value of {name!r} is neither a text nor a number.")
     return Entry(line, read)
+
+
+def pack(entries: Iterable[Entry]) -> bytes:
+    """Return entries as they are kept."""
+    lines = [json.dumps([entry.line, entry.values], ensure_ascii=False) for entry in entries]
+    return zlib.compress("\n".join(lines).encode())
+
+
+def unpack(packed: bytes) -> list[Entry]:
+    """Return the entries that `pack` was given."""
+    lines = zlib.decompress(packed).decode().split("\n")
+    return [Entry(*json.loads(line)) for line in lines]

@@ -5,6 +5,8 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, re_path
 
 from fileservice.http import (
+    batchfiles,
+    batching,
     certificates,
     health,
     issued,
@@ -34,6 +36,13 @@ native = [
     path("templates/preview.png", templates.preview),
     path("templates/<str:name>", templates.template),
     path("templates/<str:name>/preview.png", templates.preview),
+    path("batches/", batching.batches),
+    path("batches/<str:key>", batching.batch),
+    path("batches/<str:key>/stop", batching.stop_form),
+    path("batches/<str:key>/certificates.zip", batchfiles.archived),
+    path("batches/<str:key>/certificates.pdf", batchfiles.merged),
+    path("batches/<str:key>/certificates.csv", batchfiles.as_csv),
+    path("batches/<str:key>/certificates.jsonl", batchfiles.as_json_lines),
     path("verify/", verifying.verify),
     path("verify/<str:name>", verifying.verified),
     path("", pages.home),

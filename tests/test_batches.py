@@ -1,162 +1,494 @@
-"""A batch: a certificate for each line of a list, all or none."""
+"""A batch: a certificate for each line of a list, all or none, given out together."""
 
+import csv
+import hashlib
+import io
 import json
+import re
+import socket
+import subprocess
 import zipfile
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fileservice.batches import Filled, fill_batch
-from fileservice.certificates import NUMBER_LENGTH
-from fileservice.rosters import Complaint, Entry
-from tests.conftest import manage
-from tests.otherhosts import templates_in
-from tests.pdfs import checked, page_of, text_of
-
-NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
-AWARD = page_of(b"BT /F1 14 Tf 60 700 Td (%name% has %points|none% of %id%) Tj ET")
-
-
-@pytest.fixture
-def root(migrated: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    for file in migrated.iterdir():
-        if file.is_file():
-            (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "pdf_templates").mkdir()
-    (folder / "pdf_templates" / "award.pdf").write_bytes(AWARD)
-    return folder
-
-
-def listed(root: Path, name: str, content: str) -> str:
-    path = root / name
-    path.write_text(content)
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
-        ("people.csv", "name,points\nAda Lovelace,7\nCharles / Babbage,\n"),
-        (
-            "people.jsonl",
-            '{"name": "Ada Lovelace", "points": 7}\n{"name": "Charles / Babbage"}\n',
-        ),
-    ],
+from fileservice.backlog import MAX_WAITING
+from fileservice.rosters import MAX_ROSTER_BYTES
+from fileservice.signingkeys import make_signing_key
+from tests.client import FORM_TYPE, WAIT_SECONDS, Answer, field_part, file_part, form_body
+from tests.conftest import Server, need_program, serving
+from tests.lists import (
+    CSV,
+    JSON,
+    JSON_LINES,
+    fetch,
+    issued,
+    order,
+    ordered,
+    path_of,
+    people,
+    put_award,
+    rows,
+    told,
+    waited,
 )
-def test_a_list_becomes_a_zip_file_of_certificates(root: Path, file: str, content: str) -> None:
-    out = root / "out.zip"
+from tests.pdfs import checked, text_of
+from tests.signatures import NOW, VALID, pdfsig
 
-    done = manage(
-        root, "certificates", listed(root, file, content), "--out", str(out), "--template", "award"
-    )
+PAGE = {"Accept": "text/html"}
+TOKEN = "correct-horse-battery-staple-0123456789"  # noqa: S105 - of a service that lives for a test
+NOWHERE = "a" * 26
+THREE = "name,points\nAda Lovelace,7\nCharles / Babbage,\n\nŻółć,=1+1\n".encode()
 
-    assert done.returncode == 0, done.stderr
-    assert "2 certificates are in" in done.stdout
-    first = 2 if file.endswith("csv") else 1
-    with zipfile.ZipFile(out) as archive:
+
+@pytest.fixture(scope="module")
+def awarding(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Give an open service that signs, with the template `award`."""
+    key = tmp_path_factory.mktemp("key")
+    make_signing_key(key, "Office", rsa_bits=None, days=3650, now=NOW)
+    files = {
+        "SIGN_KEY_FILE": str(key / "key.pem"),
+        "SIGN_CERTIFICATE_FILE": str(key / "certificate.pem"),
+    }
+    with serving(migrated, ACCESS="open", **files) as running:
+        put_award(running.root)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def three(awarding: Server) -> Any:
+    """Give a batch of three that is done."""
+    return issued(awarding, THREE, tz="Europe/Berlin", expires_at="2099-12-31")
+
+
+def listing(server: Server, batch: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in fetch(server, batch["jsonl_url"]).text.splitlines()]
+
+
+def test_each_line_becomes_a_certificate_like_any_other(awarding: Server, three: Any) -> None:
+    lines = listing(awarding, three)
+
+    assert [line["line"] for line in lines] == [2, 3, 5]
+    assert lines[0]["values"] == {"name": "Ada Lovelace", "points": "7"}
+    assert lines[1]["values"] == {"name": "Charles / Babbage"}
+    for line in lines:
+        verified = fetch(awarding, line["verify_url"], JSON).json
+        content = fetch(awarding, line["url"]).body
+        text = text_of(checked(content))
+        assert verified["state"] == "valid"
+        assert verified["sha256"] == hashlib.sha256(content).hexdigest()
+        assert verified["issued_at"] == three["issued_at"]
+        assert verified["expires_at"] == "2100-01-01T00:00:00+01:00"
+        assert f"{line['values']['name']} has" in text
+        assert line["number"] in text
+        assert VALID in pdfsig(content)
+
+
+def test_the_order_is_answered_with_the_link_to_keep(awarding: Server) -> None:
+    answer = order(awarding, people(1))
+
+    assert answer.status == 201
+    assert re.fullmatch(f"{awarding.url}/batches/[a-z2-7]{{26}}", answer.headers["location"])
+    assert answer.json["url"] == answer.headers["location"]
+    assert answer.json["total"] == 1
+    assert answer.json["state"] == "waiting"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_terminal_gets_the_link_alone_and_the_facts_a_line_each(awarding: Server) -> None:
+    url = order(awarding, people(1), {**CSV, "Accept": "*/*"}).text.strip()
+    waited(awarding, {"url": url})
+
+    answer = fetch(awarding, url)
+
+    assert "state: done\ntotal: 1\nchecked: 1\ndone: 1\n" in answer.text
+
+
+def test_json_lines_are_taken_as_they_come(awarding: Server) -> None:
+    content = b'{"name": "Ada", "points": 1.50}\n{"name": "Bob"}\n'
+
+    done = waited(awarding, order(awarding, content, JSON_LINES).json)
+
+    assert done["done"] == 2
+    assert [line["values"] for line in listing(awarding, done)] == [
+        {"name": "Ada", "points": "1.50"},
+        {"name": "Bob"},
+    ]
+
+
+def test_all_go_into_one_archive(awarding: Server, three: Any, tmp_path: Path) -> None:
+    answer = fetch(awarding, three["zip_url"])
+
+    assert answer.status == 200
+    assert int(answer.headers["content-length"]) == len(answer.body)
+    path = tmp_path / "c.zip"
+    path.write_bytes(answer.body)
+    subprocess.run([need_program("unzip"), "-tq", str(path)], check=True, capture_output=True)
+    with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
-        names = [f"{first:06} Ada Lovelace.pdf", f"{first + 1:06} Charles Babbage.pdf"]
-        assert [" ".join(name.split()) for name in archive.namelist()] == names
-        texts = [text_of(checked(archive.read(name))) for name in archive.namelist()]
-    assert "Ada Lovelace has 7 of" in texts[0]
-    assert "Charles / Babbage has none of" in texts[1]
-    assert len({text.split()[-1] for text in texts}) == 2
-    assert not list(root.glob(".*.part"))
+        assert archive.namelist() == [
+            "000002 Ada Lovelace.pdf",
+            "000003 Charles Babbage.pdf",
+            "000005 Żółć.pdf",
+        ]
+        contents = [archive.read(name) for name in archive.namelist()]
+    assert contents == [fetch(awarding, line["url"]).body for line in listing(awarding, three)]
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("name,points\nAda,7\n,3\nBob\n", "line 4: The line has 1 cells"),
-        ("name,points\nAda,7\n,3\nBob,4\n", "line 3: The template asks for 'name'"),
-        ("name,other\nAda,7\n", "line 2: The template does not ask for 'other'"),
-        ("name\nAda \U000f0000\n", "line 2: "),
-        ("id,name\n7,Ada\n", "line 2: The number cannot be given"),
-        ("name\n", "has no line for a certificate"),
-        ("name,name\n", "two columns with the name"),
-    ],
-)
-def test_a_line_that_cannot_be_filled_is_named_and_nothing_is_written(
-    root: Path, content: str, said: str
+def test_an_archive_is_resumed(awarding: Server, three: Any) -> None:
+    whole = fetch(awarding, three["zip_url"])
+    etag = whole.headers["etag"]
+
+    part = fetch(awarding, three["zip_url"], {"Range": "bytes=1000-", "If-Range": etag})
+    several = fetch(awarding, three["zip_url"], {"Range": "bytes=0-1,5-6"})
+
+    assert part.status == 206
+    assert part.body == whole.body[1000:]
+    assert part.headers["content-range"] == f"bytes 1000-{len(whole.body) - 1}/{len(whole.body)}"
+    assert (several.status, several.body) == (200, whole.body)
+
+
+@pytest.mark.parametrize("file", ["zip_url", "pdf_url"])
+def test_a_copy_that_is_still_right_is_not_sent_again(
+    awarding: Server, three: Any, file: str
 ) -> None:
-    out = root / "out.zip"
-    out.write_bytes(b"the last one")
-    people = listed(root, "people.csv", content)
+    etag = fetch(awarding, three[file]).headers["etag"]
 
-    done = manage(root, "certificates", people, "--out", str(out), "--template", "award")
+    again = fetch(awarding, three[file], {"If-None-Match": etag})
 
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert out.read_bytes() == b"the last one"
-    assert not list(root.glob(".*.part"))
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["etag"] == etag
+
+
+@pytest.mark.parametrize("file", ["zip_url", "pdf_url", "csv_url", "jsonl_url", "url"])
+def test_a_head_has_the_fields_and_no_content(awarding: Server, three: Any, file: str) -> None:
+    answer = awarding.ask("HEAD", path_of(three[file]))
+
+    assert (answer.status, answer.body) == (200, b"")
+    # None where it is not known before all is made.
+    assert answer.headers.get("content-length") == fetch(awarding, three[file]).headers.get(
+        "content-length"
+    )
+
+
+def test_all_go_into_one_file_to_be_printed(awarding: Server, three: Any) -> None:
+    content = checked(fetch(awarding, three["pdf_url"]).body)
+
+    pages = text_of(content).split("\f")[:-1]
+    assert [page.split(" has ")[0].strip() for page in pages] == [
+        "Ada Lovelace",
+        "Charles / Babbage",
+        "Żółć",
+    ]
+    assert b"/ByteRange" not in content
+
+
+def test_a_spreadsheet_computes_nothing(awarding: Server, three: Any) -> None:
+    answer = fetch(awarding, three["csv_url"])
+
+    table = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert [row["points"] for row in table] == ["7", "", "'=1+1"]
+    assert [row["name"] for row in table] == ["Ada Lovelace", "Charles / Babbage", "Żółć"]
+    assert {row["state"] for row in table} == {"valid"}
+
+
+def test_what_is_revoked_is_listed_and_not_given_out(awarding: Server) -> None:
+    batch = issued(awarding, people(2))
+    before = fetch(awarding, batch["zip_url"]).headers["etag"]
+    revoke(awarding, listing(awarding, batch)[0]["number"])
+
+    archive = fetch(awarding, batch["zip_url"])
+    merged = text_of(fetch(awarding, batch["pdf_url"]).body)
+
+    assert archive.headers["etag"] != before
+    with zipfile.ZipFile(io.BytesIO(archive.body)) as opened:
+        assert opened.namelist() == ["000003 Name 1.pdf"]
+    assert "Name 1" in merged
+    assert "Name 0" not in merged
+    assert [line["state"] for line in listing(awarding, batch)] == ["revoked", "valid"]
+
+
+def test_when_all_are_revoked_nothing_is_left_to_give_out(awarding: Server) -> None:
+    batch = issued(awarding, people(1))
+    revoke(awarding, listing(awarding, batch)[0]["number"])
+
+    assert fetch(awarding, batch["zip_url"]).status == 404
+    assert fetch(awarding, batch["pdf_url"]).status == 404
+
+
+def revoke(server: Server, number: str) -> None:
+    [key] = [
+        key
+        for key, each in rows(server, "SELECT key, number FROM fileservice_certificate")
+        if each == number
+    ]
+    assert server.ask("DELETE", f"/issued/{key}").status == 204
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("content", "headers", "line", "said"),
     [
-        (["people.csv", "--template", "none"], "There is no template 'none'"),
-        (["people.csv", "--tz", "Mars/Phobos"], "no time zone"),
-        (["nobody.csv"], "No such file"),
-        (["people.csv", "--processes", "0"], "--processes must be 1 or more"),
+        ("name,points\nAda,7\n,3\nBob\n", CSV, 4, "The line has 1 cells"),
+        ("name,points\nAda,7\n,3\nBob,4\n", CSV, 3, "The template asks for 'name'."),
+        ("points\n7\n", CSV, 2, "The template asks for 'name'."),
+        ("name,other\nAda,7\n", CSV, 1, "'other' cannot be given"),
+        ("id,name\n7,Ada\n", CSV, 1, "'id' cannot be given"),
+        ("timestamp,name\n7,Ada\n", CSV, 1, "'timestamp' cannot be given"),
+        ('{"name": "Ada"}\n{"name": "Ada", "x": 1}\n', JSON_LINES, 2, "'x' cannot be given"),
+        ('{"name": "Ada"}\n{"name": []}\n', JSON_LINES, 2, "neither a text nor a number"),
+        ('{"name": "Ada"}\n{"name"\n', JSON_LINES, 2, "no JSON"),
     ],
 )
-def test_what_is_asked_for_wrongly_is_said(root: Path, arguments: list[str], said: str) -> None:
-    listed(root, "people.csv", "name\nAda\n")
-    people, *options = arguments
+def test_lines_that_are_plainly_wrong_are_said_at_once(
+    awarding: Server, content: str, headers: dict[str, str], line: int, said: str
+) -> None:
+    answer = order(awarding, content.encode(), headers)
 
-    done = manage(
-        root, "certificates", str(root / people), "--out", str(root / "out.zip"), *options
-    )
-
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-async def test_many_entries_come_in_their_order(tmp_path: Path) -> None:
-    (tmp_path / "award.pdf").write_bytes(AWARD)
-    templates = templates_in(tmp_path)
-    template = await templates.get("award")
-    entries = [Entry(line, {"name": f"Name {line}"}) for line in range(2, 1003)]
-    entries[500] = Entry(502, {})
-
-    filled = list(fill_batch(template, entries, issued_at=NOW, processes=2))
-
-    assert [one.entry.line if isinstance(one, Filled) else one.line for one in filled] == list(
-        range(2, 1003)
-    )
-    assert isinstance(filled[500], Complaint)
-    made = [one for one in filled if isinstance(one, Filled)]
-    assert {len(one.number) for one in made} == {NUMBER_LENGTH}
-    assert len({one.number for one in made}) == 1000
-    assert "Name 1002 has none" in text_of(made[-1].content)
-    await templates.close()
+    assert answer.status == 422
+    assert answer.json["code"] == "bad_list"
+    assert answer.json["lines"][0]["line"] == line
+    assert said in answer.json["lines"][0]["detail"]
 
 
 @pytest.mark.parametrize(
-    ("values", "name"),
+    ("content", "headers", "members", "status", "code"),
     [
-        ({"name": "Ada"}, "000007 Ada.pdf"),
-        ({"full_name": "\u5f20\u4f1f"}, "000007 \u5f20\u4f1f.pdf"),
-        ({"course": "x"}, "000007.pdf"),
-        ({"name": " "}, "000007.pdf"),
-        ({"name": "\x00"}, "000007.pdf"),
-        ({"name": "a" * 200}, f"000007 {'a' * 80}.pdf"),
-        ({"name": "../../etc"}, "000007 _.. .. etc.pdf"),
+        (b"name\n", CSV, {}, 422, "bad_list"),
+        (b"name,name\n", CSV, {}, 400, "bad_request"),
+        (b"\xff", CSV, {}, 400, "bad_request"),
+        (b"", CSV, {}, 400, "no_file"),
+        (b"name\nAda\n", {"Content-Type": "text/plain"}, {}, 415, "unsupported_type"),
+        (b"name\nAda\n", {}, {}, 415, "unsupported_type"),
+        (b"name\nAda\n", {**CSV, "Content-Encoding": "gzip"}, {}, 415, "unsupported_type"),
+        (b"name\nAda\n", CSV, {"template": "none"}, 404, "not_found"),
+        (b"name\nAda\n", CSV, {"tz": "Mars/Phobos"}, 422, "bad_value"),
+        (b"name\nAda\n", CSV, {"expires_at": "2020-01-01"}, 422, "bad_value"),
+        (b"name\nAda\n", CSV, {"name": "Ada"}, 400, "bad_request"),
+        (b"name\nAda\n", {**CSV, "Origin": "http://evil.example"}, {}, 403, "forbidden"),
+        (b"name\nAda\n", {**CSV, "Sec-Fetch-Site": "cross-site"}, {}, 403, "forbidden"),
+        (b"name\nAda\n", {**CSV, "Sec-Fetch-Site": "same-origin"}, {}, 403, "forbidden"),
     ],
 )
-def test_a_file_is_named_by_its_line_and_whose_it_is(values: dict[str, str], name: str) -> None:
-    assert Filled(Entry(7, values), "", b"").name == name
+def test_what_cannot_be_ordered_is_refused(
+    awarding: Server,
+    content: bytes,
+    headers: dict[str, str],
+    members: dict[str, str],
+    status: int,
+    code: str,
+) -> None:
+    answer = order(awarding, content, headers, **members)
+
+    assert (answer.status, answer.json["code"]) == (status, code)
 
 
-def test_json_lines_may_have_values_of_their_own_each(root: Path) -> None:
-    rows = [{"name": "Ada"}, {"name": "Bob", "points": 1.50}]
-    people = listed(root, "people.jsonl", "\n".join(map(json.dumps, rows)))
+def test_a_list_that_is_too_long_is_refused_before_it_comes(awarding: Server) -> None:
+    head = (
+        f"POST /batches/ HTTP/1.1\r\nHost: {awarding.host}:{awarding.port}\r\n"
+        f"Content-Type: text/csv\r\nContent-Length: {MAX_ROSTER_BYTES + 1}\r\n\r\n"
+    )
+    with socket.create_connection(awarding.address, WAIT_SECONDS) as connection:
+        connection.sendall(head.encode())
+        answer = connection.recv(1 << 16)
 
-    done = manage(root, "certificates", people, "--out", str(root / "o.zip"), "--template", "award")
+    assert answer.startswith(b"HTTP/1.1 413 ")
 
-    assert done.returncode == 0, done.stderr
+
+def test_lines_that_cannot_be_drawn_are_told_and_nothing_is_issued(awarding: Server) -> None:
+    content = people(150).decode() + "Ada \U000f0000,1\n" + f"{'w' * 400},2\n"
+
+    refused = waited(awarding, ordered(awarding, content.encode()))
+
+    assert refused["state"] == "refused"
+    assert refused["done"] == 0
+    assert [each["line"] for each in refused["lines"]] == [152, 153]
+    assert "U+F0000" in refused["lines"][0]["detail"]
+    assert "too long" in refused["lines"][1]["detail"] or "fit" in refused["lines"][1]["detail"]
+    assert listing(awarding, refused) == []
+    assert fetch(awarding, refused["zip_url"]).status == 404
+    page = fetch(awarding, refused["url"], PAGE)
+    assert "Line 152" in page.text
+
+
+def test_certificates_are_given_out_together_when_all_are_issued(awarding: Server) -> None:
+    batch = ordered(awarding, people(3000))
+
+    answers = [fetch(awarding, batch[file], JSON) for file in ("zip_url", "pdf_url")]
+
+    assert [answer.status for answer in answers] == [409, 409]
+    assert {answer.json["code"] for answer in answers} == {"not_ready"}
+    assert {answer.headers["retry-after"] for answer in answers} == {"5"}
+    awarding.ask("DELETE", path_of(batch["url"]))
+
+
+def test_a_stop_leaves_what_is_issued(awarding: Server) -> None:
+    batch = ordered(awarding, people(6000))
+    waited(awarding, batch, least=1)
+
+    answer = awarding.ask("DELETE", path_of(batch["url"]))
+
+    stopped = told(awarding, batch)
+    lines = listing(awarding, batch)
+    later = issued(awarding, people(1))
+    assert answer.status == 204
+    assert stopped["state"] == "stopped"
+    assert 0 < stopped["done"] == len(lines) < 6000
+    assert later["done"] == 1
+    assert told(awarding, batch) == stopped
+    assert fetch(awarding, lines[0]["url"]).status == 200
+    archive = fetch(awarding, batch["zip_url"])
+    with zipfile.ZipFile(io.BytesIO(archive.body)) as opened:
+        assert len(opened.namelist()) == stopped["done"]
+
+
+def test_a_batch_that_is_done_stays_done(awarding: Server, three: Any) -> None:
+    stopped = awarding.ask("POST", path_of(three["url"]) + "/stop")
+
+    assert (stopped.status, stopped.headers["location"]) == (303, path_of(three["url"]))
+    assert told(awarding, three)["state"] == "done"
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", ""), ("POST", "/stop")])
+def test_another_site_cannot_stop_a_batch(
+    awarding: Server, three: Any, method: str, path: str
+) -> None:
+    forged = {"Origin": "http://evil.example"}
+
+    answer = awarding.ask(method, path_of(three["url"]) + path, headers=forged)
+
+    assert answer.status == 403
+
+
+def test_events_tell_how_far_it_is_until_it_is_done(awarding: Server) -> None:
+    batch = ordered(awarding, people(1500))
+
+    answer = fetch(awarding, batch["url"], {"Accept": "text/event-stream"})
+
+    events = re.findall(r"event: progress\ndata: (.*)\n\n", answer.text)
+    told = [json.loads(event) for event in events]
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert answer.text.startswith("retry: 1000\n\n")
+    assert (told[-1]["state"], told[-1]["done"]) == ("done", 1500)
+    assert len(told) > 1
+    assert all(first != second for first, second in pairwise(told))
+
+
+def test_the_page_looks_again_while_there_is_something_to_see(awarding: Server, three: Any) -> None:
+    batch = ordered(awarding, people(3000))
+
+    page = fetch(awarding, batch["url"], PAGE).text
+    done = fetch(awarding, three["url"], PAGE).text
+
+    assert '<meta http-equiv="refresh"' in page
+    assert '<progress max="3000"' in page
+    assert f'action="{batch["url"]}/stop"' in page
+    assert '<meta http-equiv="refresh"' not in done
+    assert three["zip_url"] in done
+    awarding.ask("DELETE", path_of(batch["url"]))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/certificates.zip",
+        "/certificates.pdf",
+        "/certificates.csv",
+        "/certificates.jsonl",
+    ],
+)
+def test_an_unknown_batch_is_not_found_whatever_is_asked(awarding: Server, path: str) -> None:
+    answer = awarding.ask("GET", f"/batches/{NOWHERE}{path}", headers=JSON)
+
+    assert answer.status == 404
+    assert answer.json["detail"] == "There is no such batch."
+
+
+def test_so_many_lists_wait_and_no_more(awarding: Server) -> None:
+    answers = [order(awarding, people(3000)) for _ in range(MAX_WAITING + 2)]
+
+    taken = [answer.json for answer in answers if answer.status == 201]
+    for batch in taken:
+        awarding.ask("DELETE", path_of(batch["url"]))
+    refused = answers[-1]
+    assert len(taken) >= MAX_WAITING
+    assert refused.status == 503
+    assert refused.headers["retry-after"] == "60"
+    assert f"{MAX_WAITING} lists wait already" in refused.json["detail"]
+    assert order(awarding, people(1)).status == 201
+
+
+def form(server: Server, *, token_of: Answer | None) -> tuple[bytes, dict[str, str]]:
+    """Return a form with a list, as the home page has it."""
+    parts, headers = [], dict(FORM_TYPE)
+    if token_of is not None:
+        token = re.search(r'name="csrf_token" value="([^"]+)"', token_of.text)
+        assert token is not None
+        parts.append(field_part(b"csrf_token", token[1].encode()))
+        headers["Cookie"] = token_of.headers["set-cookie"].split(";")[0]
+    parts.append(field_part(b"template", b"award"))
+    parts.append(file_part(b"people.csv", people(2), b"list"))
+    return form_body(*parts), headers | {"Origin": server.url, **PAGE}
+
+
+def test_a_browser_gets_from_the_form_to_the_page_of_the_batch(awarding: Server) -> None:
+    home = awarding.ask("GET", "/", headers=PAGE)
+    body, headers = form(awarding, token_of=home)
+
+    answer = awarding.ask("POST", "/batches/", body, headers)
+
+    assert answer.status == 303
+    assert waited(awarding, {"url": answer.headers["location"]})["done"] == 2
+    assert 'action="/batches/"' in home.text
+
+
+def test_a_form_without_its_token_is_refused(awarding: Server) -> None:
+    body, headers = form(awarding, token_of=None)
+
+    assert awarding.ask("POST", "/batches/", body, headers).status == 403
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        ([field_part(b"template", b"award")], "no_file"),
+        ([file_part(b"a.csv", b"name\nAda\n", b"other")], "bad_form"),
+        ([file_part(b"a.csv", b"name\nAda\n", b"list")] * 2, "bad_form"),
+        ([field_part(b"tz", b"UTC")] * 2, "bad_form"),
+    ],
+)
+def test_a_form_that_says_something_else_is_refused(
+    awarding: Server, parts: list[Any], code: str
+) -> None:
+    answer = awarding.ask("POST", "/batches/", form_body(*parts), JSON | FORM_TYPE)
+
+    assert (answer.status, answer.json["code"]) == (400, code)
+
+
+def test_a_form_may_bring_json_lines(awarding: Server) -> None:
+    content = file_part(b"people.JSONL", b'{"name": "Ada"}\n', b"list")
+    body = form_body(field_part(b"template", b"award"), content)
+
+    answer = awarding.ask("POST", "/batches/", body, JSON | FORM_TYPE)
+
+    assert answer.status == 201
+    assert answer.json["total"] == 1
+
+
+def test_a_private_service_takes_lists_from_who_may_and_tells_who_has_the_link(
+    migrated: Path,
+) -> None:
+    with serving(migrated, ACCESS="private", TOKEN=TOKEN) as private:
+        put_award(private.root)
+        strange = order(private, people(1))
+        known = order(private, people(1), {**CSV, "Authorization": f"Bearer {TOKEN}"})
+        done = waited(private, known.json)
+
+        assert strange.status == 401
+        assert known.status == 201
+        assert done["state"] == "done"
+        assert fetch(private, done["zip_url"]).status == 200

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pikepdf
 import pytest
 
+from fileservice.pdf import merging
 from fileservice.pdf.cms import Signer
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.filling import CompiledTemplate
@@ -88,16 +89,20 @@ def test_what_they_share_is_there_once() -> None:
     assert one > 35_000
 
 
-def test_pages_hang_in_a_tree_that_is_shallow_and_has_few_kids() -> None:
+def test_pages_hang_in_a_tree_that_is_shallow_and_has_few_kids(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(merging, "KIDS", 9)
     template = template_of(page_of(SHOW))
-    count = KIDS * KIDS + 1
+    count = 9 * 9 + 1
 
     content = checked(merged_of(template, map(str, range(count))))
 
     kids = [line.count(b" 0 R") for line in re.findall(rb"/Kids\[([^]]*)\]", content)]
     with pikepdf.open(io.BytesIO(content)) as pdf:
         assert len(pdf.pages) == count
-    assert max(kids) == KIDS
+    assert max(kids) == 9
+    assert len(kids) == 9 + 1 + 1 + 1 + 1
     texts = text_of(content).split("\f")[:-1]
     assert [int(text.split()[-1]) for text in texts] == list(range(count))
 

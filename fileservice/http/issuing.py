@@ -9,7 +9,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 from fileservice.certificates import verify_link
-from fileservice.errors import Forbidden, NotFound
+from fileservice.errors import NotFound
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.certificates import parameters_of
 from fileservice.http.lifespan import resources_of
@@ -17,12 +17,10 @@ from fileservice.http.orders import order_of, text_of, whole
 from fileservice.http.requests import NativeRequest
 from fileservice.http.uploading import limits_of, refuse_encoded
 from fileservice.http.visitors import (
-    TOKEN_FIELD,
     admit,
     browser_of,
+    check_form_token,
     check_origin,
-    is_form_token,
-    needs_form_token,
     origin_of,
     sender_of,
 )
@@ -42,8 +40,7 @@ async def certificates(request: NativeRequest) -> HttpResponseBase:
     resources = resources_of(request)
     check_room(resources.storage, limits_of(resources), 0)
     order, token = await order_of(request)
-    if needs_form_token(request) and not is_form_token(request, token):
-        raise Forbidden(f"The form needs its own {TOKEN_FIELD}, or the request X-CSRFToken.")
+    check_form_token(request, token)
     issued = await resources.issuing.issue(
         order,
         sender=sender_of(browser_of(request)),

@@ -16,6 +16,9 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 
 import fileservice
+from fileservice.backlog import Backlog
+from fileservice.batches.ordering import Desk
+from fileservice.batches.watch import Watch
 from fileservice.blocks import Blocks
 from fileservice.certificates import Templates
 from fileservice.compilation import Compiler
@@ -66,6 +69,9 @@ class Resources:
     registry: Registry
     issuing: Issuing
     verifying: Verifying
+    backlog: Backlog
+    desk: Desk
+    watch: Watch
     session: SharedSession
     fetcher: Fetcher
     panels: Panels
@@ -114,6 +120,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         stack.push_async_callback(ledger.close)
         registry = Registry(ledger)
         stack.push_async_callback(registry.close)
+        backlog = Backlog(ledger)
         session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()
         stack.push_async_callback(session.close)
@@ -139,6 +146,9 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             registry=registry,
             verifying=Verifying(registry, options.signing_key),
             issuing=Issuing(templates, frozen, registry, signatures),
+            backlog=backlog,
+            desk=Desk(templates, backlog),
+            watch=Watch(backlog),
             session=session,
             fetcher=fetcher,
             panels=panels,
@@ -169,6 +179,16 @@ def open_signatures(options: Options, fetcher: Fetcher) -> Signatures | None:
         return None
     url = options.timestamp_url
     return Signatures(options.signing_key, Authority(fetcher, url) if url else None)
+
+
+@asynccontextmanager
+async def open_signing(options: Options) -> AsyncIterator[Signatures | None]:
+    """Open what signs certificates alone, with a session of its own for its authority."""
+    session = SharedSession(tuple(options.fetch_allow_networks))
+    try:
+        yield open_signatures(options, Fetcher(session))
+    finally:
+        await session.close()
 
 
 def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:
@@ -204,7 +224,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     # the loop for 54 ms with Django's 72,000 objects in it.
     gc.collect()
     gc.freeze()
-    async with stack, sweeping(resources.ledger, resources.storage):
+    watching = resources.watch.watching()
+    async with stack, sweeping(resources.ledger, resources.storage), watching:
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

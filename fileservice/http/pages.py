@@ -116,6 +116,7 @@ def manual(request: ASGIRequest) -> str:
         f"  curl -OJ '{address}/certificate?name=Ada+Lovelace'\n"
         f"  curl -d name='Ada Lovelace' {address}/certificates/\n"
         f"  curl {address}/templates/\n"
+        f"  curl -F list=@people.csv {address}/batches/\n"
         f"  curl -T certificate.pdf -X POST {address}/verify/"
     )
 

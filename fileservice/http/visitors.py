@@ -163,6 +163,17 @@ def needs_form_token(request: ASGIRequest) -> bool:
     return by_browser and not is_form_token(request, request.META.get("HTTP_X_CSRFTOKEN", ""))
 
 
+def check_form_token(request: ASGIRequest, token: str) -> None:
+    """
+    Refuse a form of a browser that did not get it from us.
+
+    Raises:
+        Forbidden: `token` is not its own, and the request has none.
+    """
+    if needs_form_token(request) and not is_form_token(request, token):
+        raise Forbidden(f"The form needs its own {TOKEN_FIELD}, or the request X-CSRFToken.")
+
+
 def is_form_token(request: ASGIRequest, token: str) -> bool:
     """Tell whether `token` is that of the browser that sends it."""
     browser = browser_of(request)

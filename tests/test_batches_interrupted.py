@@ -1,0 +1,177 @@
+"""A batch goes on where it stood, whoever is killed, and each line is issued once."""
+
+import json
+import os
+import select
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import START_SECONDS, Server, manage, serving
+from tests.lists import (
+    children_of,
+    fetch,
+    lease_ends,
+    on,
+    ordered,
+    people,
+    put_award,
+    rows,
+    waited,
+)
+
+LINES = 2500
+
+
+def program_of(process: int) -> int:
+    """Return the process that works on a batch for a worker."""
+    [found] = [pid for pid, line in children_of(process).items() if " batch " in line]
+    return found
+
+
+def lines_of(server: Server) -> list[int]:
+    return [line for (line,) in rows(server, "SELECT line FROM fileservice_certificate")]
+
+
+def assert_each_line_is_issued_once(server: Server, batch: Any) -> None:
+    done = waited(server, batch)
+    listed = [json.loads(line) for line in fetch(server, batch["jsonl_url"]).text.splitlines()]
+    assert (done["state"], done["done"]) == ("done", LINES)
+    assert sorted(lines_of(server)) == list(range(2, LINES + 2))
+    assert [line["line"] for line in listed] == list(range(2, LINES + 2))
+
+
+@pytest.fixture
+def running(migrated: Path) -> Iterator[Server]:
+    with serving(migrated, ACCESS="open") as server:
+        put_award(server.root)
+        yield server
+
+
+def test_a_program_that_is_killed_is_followed_by_another(running: Server) -> None:
+    batch = ordered(running, people(LINES))
+    waited(running, batch, least=1)
+
+    os.kill(program_of(running.process.pid), signal.SIGKILL)
+
+    assert_each_line_is_issued_once(running, batch)
+    assert "ended with status -9" in running.log.read_text()
+
+
+@pytest.mark.parametrize("also_the_program", [False, True])
+def test_a_service_that_is_killed_goes_on_when_it_is_started_again(
+    running: Server, also_the_program: bool
+) -> None:
+    batch = ordered(running, people(LINES))
+    waited(running, batch, least=1)
+    program = program_of(running.process.pid)
+    fillers = list(children_of(program))
+
+    running.process.kill()
+    running.process.wait(START_SECONDS)
+    if also_the_program:
+        os.kill(program, signal.SIGKILL)
+    wait_until_gone([program, *fillers])
+    before = len(lines_of(running))
+    if also_the_program:
+        lease_ends(running)
+
+    with serving(running.root, ACCESS="open") as restarted:
+        assert_each_line_is_issued_once(restarted, on(restarted, batch))
+    assert 0 < before < LINES
+
+
+def wait_until_gone(processes: list[int]) -> None:
+    """Return when processes have ended that are no children of ours."""
+    for process in processes:
+        with suppress(ProcessLookupError), os.fdopen(os.pidfd_open(process)) as file:
+            assert select.select([file], [], [], START_SECONDS)[0]
+
+
+def test_a_service_that_is_stopped_leaves_a_batch_to_the_next(running: Server) -> None:
+    batch = ordered(running, people(LINES))
+    waited(running, batch, least=1)
+    program = program_of(running.process.pid)
+
+    running.process.send_signal(signal.SIGTERM)
+    running.process.wait(START_SECONDS)
+
+    assert not Path(f"/proc/{program}").exists()
+    with serving(running.root, ACCESS="open") as restarted:
+        assert_each_line_is_issued_once(restarted, on(restarted, batch))
+
+
+def test_two_workers_issue_each_line_of_each_list_once(migrated: Path) -> None:
+    with serving(migrated, "--workers", "2", ACCESS="open") as server:
+        put_award(server.root)
+        with ThreadPoolExecutor(6) as threads:
+            batches = list(threads.map(lambda _: ordered(server, people(150)), range(6)))
+        done = [waited(server, batch) for batch in batches]
+        owners = {owner for (owner,) in rows(server, "SELECT owner FROM fileservice_batch")}
+        counts = rows(server, "SELECT COUNT(*) FROM fileservice_certificate GROUP BY batch_id")
+        fences = rows(server, "SELECT MAX(fence) FROM fileservice_batch")
+
+    assert {each["state"] for each in done} == {"done"}
+    assert counts == [(150,)] * 6
+    assert fences == [(1,)]
+    assert len(owners) == 2
+
+
+LEASES = """
+import json
+from datetime import UTC, datetime, timedelta
+from fileservice import backlog
+from fileservice.backlog import LEASE, LeaseLost, Ordered
+now = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
+batch = Ordered("b", "k", "waiting", "award", "UTC", now, None, "", 1, "")
+backlog.add(batch, b"", now)
+first = backlog.take("first", now)
+early = backlog.take("second", now + LEASE - timedelta(seconds=1))
+second = backlog.take("second", now + LEASE)
+def lost(call, *args, **more):
+    try:
+        call(*args, **more)
+    except LeaseLost:
+        return True
+    return False
+print(json.dumps({
+    "first": first, "early": early, "second": second,
+    "keep": lost(backlog.keep, first, [], now=now),
+    "renew": lost(backlog.renew, first, now=now),
+    "end": lost(backlog.end, first, "done", now=now),
+    "release": backlog.release(first, now),
+    "still": backlog.take("third", now + LEASE),
+    "held": lost(backlog.renew, second, now=now),
+}))
+attempts = [backlog.take("again", now + n * LEASE * 20) for n in range(1, 12)]
+print(json.dumps([bool(each) for each in attempts]))
+print(json.dumps([backlog.find("b").state, backlog.find("b").trouble]))
+"""
+
+
+def test_of_two_who_believe_they_have_the_lease_one_writes(migrated: Path, tmp_path: Path) -> None:
+    database = tmp_path / "fileservice.sqlite3"
+    database.write_bytes((migrated / "fileservice.sqlite3").read_bytes())
+
+    done = manage(tmp_path, "shell", "-v", "0", "-c", LEASES)
+
+    assert done.returncode == 0, done.stderr
+    leases, attempts, end = map(json.loads, done.stdout.splitlines())
+    assert leases == {
+        "first": ["b", 1],
+        "early": None,
+        "second": ["b", 2],
+        "keep": True,
+        "renew": True,
+        "end": True,
+        "release": None,
+        "still": None,
+        "held": False,
+    }
+    assert attempts == [True] * 8 + [False] * 3
+    assert end == ["stopped", "It failed again and again."]
