@@ -55,11 +55,13 @@ class JudgedSignatures:
         all: those that were looked at, in the order of the file.
         has_more: whether there are others.
         seal_it: whether our present key signed all of the file as it is.
+        outgrown: whether something was added behind all that our present key signed.
     """
 
     all: tuple[JudgedSignature, ...]
     has_more: bool
     seal_it: bool
+    outgrown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,9 @@ class Verifying:
         signatures = await self._signatures(examination, issued)
         if signatures is not None and signatures.seal_it:
             return Finding("signed", None, signatures)
-        return Finding("altered" if issued else "unknown", issued, signatures)
+        if issued is not None or (signatures is not None and signatures.outgrown):
+            return Finding("altered", issued, signatures)
+        return Finding("unknown", None, signatures)
 
     def _by_identity(self, examination: Examination) -> Issued | None:
         for identity in reversed(examination.identities):
@@ -198,10 +202,15 @@ class Verifying:
     def _judged(self, content: bytearray, issued: Issued | None) -> JudgedSignatures:
         seen = see_signatures(content)
         earlier = signer_of(issued) if issued and seen.all else None
-        judged = (JudgedSignature(each, self._signatory(each.holder, earlier)) for each in seen.all)
-        sealing = seen.sealing
-        seal_it = sealing is not None and self._signatory(sealing.holder, None) == "this service"
-        return JudgedSignatures(tuple(judged), seen.has_more, seal_it)
+        ours = [each for each in seen.all if self._signatory(each.holder, None) == "this service"]
+        return JudgedSignatures(
+            all=tuple(
+                JudgedSignature(each, self._signatory(each.holder, earlier)) for each in seen.all
+            ),
+            has_more=seen.has_more,
+            seal_it=seen.sealing in ours,
+            outgrown=any(each.bytes_after for each in ours),
+        )
 
     def _signatory(self, holder: Holder | None, earlier: Holder | None) -> Signatory | None:
         if holder is None:

@@ -18,6 +18,7 @@ from cryptography.x509 import (
     ExtendedKeyUsage,
     Name,
     NameAttribute,
+    ObjectIdentifier,
     random_serial_number,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -49,10 +50,12 @@ def _key(rsa_bits: int | None, name: str) -> SigningKey:
 
 
 @cache
-def stamper_of(name: str = "Clock of the Tests") -> DummyTimeStamper:
-    """Return an authority that stamps with the time NOW."""
+def stamper_of(
+    purpose: ObjectIdentifier = ExtendedKeyUsageOID.TIME_STAMPING,
+) -> DummyTimeStamper:
+    """Return an authority that stamps with the time NOW, with a certificate for `purpose`."""
     key = generate_private_key(65537, 2048)
-    subject = Name([NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = Name([NameAttribute(NameOID.COMMON_NAME, "Clock of the Tests")])
     certificate = (
         CertificateBuilder()
         .subject_name(subject)
@@ -61,7 +64,7 @@ def stamper_of(name: str = "Clock of the Tests") -> DummyTimeStamper:
         .serial_number(random_serial_number())
         .not_valid_before(NOW - timedelta(days=1))
         .not_valid_after(NOW + timedelta(days=1))
-        .add_extension(ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+        .add_extension(ExtendedKeyUsage([purpose]), critical=True)
         .sign(key, SHA256())
     )
     pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())

@@ -16,8 +16,14 @@ from asn1crypto.util import extended_datetime
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509 import CertificateBuilder, Name, NameAttribute, random_serial_number
-from cryptography.x509.oid import NameOID
+from cryptography.x509 import (
+    CertificateBuilder,
+    Name,
+    NameAttribute,
+    ObjectIdentifier,
+    random_serial_number,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -38,7 +44,7 @@ from fileservice.pdf.cms import Signer
 from fileservice.pdf.der import NotDer, measure
 from fileservice.pdf.signed import SeenSignature, see_signatures
 from fileservice.pdf.signeddata import Malformed, read_signed_data
-from fileservice.pdf.signing import prepare
+from fileservice.pdf.signing import Unsigned, prepare
 from tests.signatures import NOW, VALID, key_of, pdfsig, stamper_of
 from tests.test_signing import KINDS, filled, hole, signed
 
@@ -196,19 +202,20 @@ def with_message(content: bytes, message: bytes) -> bytes:
 
 type Stamping = Callable[[bytes], bytes]
 
-TIME_STAMPING, CODE_SIGNING = (
-    x509.KeyPurposeId(name).dump() for name in ("time_stamping", "code_signing")
-)
 
-
-def token_for(value: bytes, *, algorithm: str = "sha256") -> bytes:
+def token_for(
+    value: bytes,
+    *,
+    algorithm: str = "sha256",
+    purpose: ObjectIdentifier = ExtendedKeyUsageOID.TIME_STAMPING,
+) -> bytes:
     """Return a time-stamp token for a signature."""
     imprint = {
         "hash_algorithm": {"algorithm": algorithm},
         "hashed_message": hashlib.new(algorithm, value).digest(),
     }
     query = {"version": "v1", "message_imprint": imprint, "nonce": 1, "cert_req": True}
-    reply = stamper_of().request_tsa_response(tsp.TimeStampReq(query))
+    reply = stamper_of(purpose).request_tsa_response(tsp.TimeStampReq(query))
     token: bytes = reply["time_stamp_token"].dump()
     return token
 
@@ -243,7 +250,7 @@ def test_the_time_that_we_have_stamped_is_read() -> None:
         lambda value: token_for(value + b"x"),
         lambda value: token_for(value, algorithm="sha1"),
         lambda _: b"\x30\x00",
-        lambda value: token_for(value).replace(TIME_STAMPING, CODE_SIGNING),
+        lambda value: token_for(value, purpose=ExtendedKeyUsageOID.CODE_SIGNING),
         lambda _: message_of(signed()),
         with_another_time,
     ],
@@ -351,25 +358,20 @@ def test_a_second_dictionary_that_lies_is_no_seal() -> None:
 
 
 def test_a_hole_that_was_moved_is_no_seal() -> None:
-    room = hole(signed())
-    string = signed()[room.start : room.stop]
-    template = b"%%PDF-1.7\n7 0 obj<</SubFilter/ETSI.CAdES.detached/ByteRange[%b]/Contents>>\n"
-    numbers = b"0 %-8d %-8d %-8d"
-    place = len(template % (numbers % (0, 0, 0))) - len(b">>\n")
-    whole = len(template % (numbers % (0, 0, 0))) + len(signed())
-    first = template % (numbers % (place, place + len(string), whole - len(string) - place))
-    rest = signed()[: room.start] + signed()[room.stop :]
-    moved = first[:place] + string + first[place:] + rest
+    """As if what we signed had held a dictionary of an attacker's, before our own."""
+    signer, room = Signer(key_of()), hole(signed())
+    ours = signed()[: room.start] + signed()[room.stop :]
+    head = b"7 0 obj<</SubFilter/ETSI.CAdES.detached/ByteRange[0 %-8d %-8d %-8d]/Contents"
+    start = len(head % (0, 0, 0))
+    after = b">>endobj\n" + ours
+    before = head % (start, start + 2 * signer.most_bytes + 2, len(after))
+    moved = Unsigned(before, signer.most_bytes, after)
 
-    seen = see_signatures(moved)
+    seen = see_signatures(moved.signed(signer.sign(moved.digest).encoded()))
 
-    # Had we signed this very beginning, the digest would be right, and what the file says another.
-    assert len(find_byte_ranges(moved)) == 2
-    assert read_dictionary(moved, find_byte_ranges(moved)[0]).fits
+    assert [each.state for each in seen.all] == ["intact", "unreadable"]
+    assert seen.all[0].bytes_after == 0
     assert seen.sealing is None
-
-
-FITTING = b"7 0 obj <</Type/Sig/ByteRange [0 %d %d %d]/Contents<00>/SubFilter/x>> endobj"
 
 
 def dictionary_of(text: bytes) -> Any:
@@ -688,6 +690,7 @@ LONG = b"\x30\x82\x01\x00"
         b"\x30\x85\x00\x00\x00\x00\x00",
         b"\x30\x01",
         b"\x30\x02\x04\x01",
+        b"\x04\x05\x00",
         b"\x3f\x02\x04\x00",
         LONG,
         b"\x30\x82\x01",

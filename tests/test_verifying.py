@@ -298,7 +298,8 @@ def test_what_was_appended_or_changed_after_signing_is_told(signing: Server) -> 
     longer, other = examine(signing, content + b"\n"), examine(signing, changed)
 
     [signature] = longer["signatures"]
-    assert longer["file"] == other["file"] == "unknown"
+    assert (longer["file"], longer["certificate"]) == ("altered", None)
+    assert (other["file"], other["certificate"]) == ("unknown", None)
     assert (signature["state"], signature["bytes_after"]) == ("intact", 1)
     assert not signature["covers_whole_file"]
     assert "1 byte was added behind it" in signature["detail"]
