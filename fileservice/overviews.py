@@ -6,6 +6,7 @@ from fileservice.certificates import MADE_HERE
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import is_stand_in
 from fileservice.pdf.rules import Rule
+from fileservice.pdf.slots import Mark
 from fileservice.pdf.values import MAX_VALUE_CHARACTERS
 
 ALIGNMENTS = {0.0: "left", 0.5: "centre", 1.0: "right"}
@@ -61,8 +62,12 @@ def inputs_of(template: CompiledTemplate) -> list[Input]:
     defaults: dict[str, str | None] = {}
     for each in plan.placements:
         defaults.setdefault(each.name, each.default)
+    for slot in plan.slots:
+        if isinstance(slot, Mark):
+            # Of a group the button that is on.
+            defaults[slot.name] = slot.default or defaults.get(slot.name)
     for name in sorted(template.fields):
-        defaults.setdefault(name, None if name in template.required else "")
+        defaults[name] = defaults.get(name) or ("" if name not in template.required else None)
     return [
         Input(
             name=name,

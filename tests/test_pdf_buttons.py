@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fileservice.overviews import inputs_of
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.errors import BadSideFile, MissingValue, NoPlaceholders, NotAChoice
 from fileservice.pdf.filling import CompiledTemplate
@@ -280,3 +281,16 @@ def test_a_side_file_gives_no_default_that_the_field_does_not_take() -> None:
 
     with pytest.raises(BadSideFile, match="The value of 'agree' is 'perhaps'"):
         compile_template(template_of(BOX), shipped_fonts(), side)
+
+
+def test_what_is_on_in_the_template_is_what_a_form_begins_with() -> None:
+    group = GROUP % b"/V/1"
+    template = compiled(
+        template_of(BOX, FIRST + b"/AS/Off", SECOND + b"/AS/1", FIRST + b"/AS/Off", more=(group,))
+    )
+
+    asked = {each.name: each for each in inputs_of(template)}
+
+    assert (asked["size"].default, asked["size"].choices) == ("1", ["0", "Off", "1"])
+    assert (asked["agree"].default, asked["agree"].choices) == ("", ["Yes", "Off"])
+    assert not asked["agree"].is_open
