@@ -5,6 +5,7 @@ from typing import NamedTuple
 from fileservice.certificates import MADE_HERE
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import is_stand_in
+from fileservice.pdf.placements import NO_FACE
 from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Mark
 from fileservice.pdf.values import MAX_VALUE_CHARACTERS
@@ -39,8 +40,8 @@ class Mention(NamedTuple):
     Attributes:
         box: left, top, right and bottom, in points from the displayed page's top left corner.
         font: the one in the template.
-        face: the one that values are drawn in.
-        size: in points.
+        face: the one that values are drawn in; "" for what is no text, a button or a QR code.
+        size: of the font, in points.
         lines: how many a value may take.
     """
 
@@ -93,13 +94,14 @@ def mentions_of(template: CompiledTemplate) -> list[Mention]:
             page=each.page,
             box=[round(value, 1) for value in each.box],
             font=each.font,
-            face=faces[each.face],
-            substituted=is_stand_in(faces[each.face], each.font),
+            face=face,
+            substituted=bool(face) and is_stand_in(face, each.font),
             size=round(each.size, 1),
             align=ALIGNMENTS[each.align],
             lines=each.max_lines,
         )
         for number, each in enumerate(template.plan.placements, 1)
+        for face in ["" if each.face == NO_FACE else faces[each.face]]
     ]
 
 
@@ -112,4 +114,5 @@ def warnings_of(template: CompiledTemplate) -> list[str]:
     ]
     if template.plan.is_repaired:
         found.append("The file is damaged, and was read as far as that could be mended.")
+    found += template.plan.lost
     return list(dict.fromkeys(found))

@@ -7,7 +7,7 @@ import pytest
 
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.fonts import shipped_fonts
-from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, Sheet
+from fileservice.pdf.placements import MAX_PLACEMENTS, NO_FACE, Placement, Sheet
 from fileservice.pdf.plans import Plan
 from tests.conftest import need_program
 from tests.pdfs import HELVETICA, page_of, pdf_of, stream_of
@@ -194,6 +194,29 @@ def test_a_form_field_is_placed_with_its_font_and_its_lines() -> None:
     left, _, right, _ = why.box
     assert 400 < left < 410
     assert 490 < right < 500
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+def test_a_code_and_a_button_are_placed_by_the_area_they_take(turn: int) -> None:
+    box = b"<</Type/Annot/Subtype/Widget/FT/Btn/T(agreed)/Rect[100 600 112 620]%b>>" % (
+        b"/AP<</N<</Yes 7 0 R/Off 7 0 R>>>>"
+    )
+    content = page_of(
+        b"BT /F1 14 Tf 60 700 Td (%qr.90%) Tj ET",
+        page=b"/Rotate %d/Annots[6 0 R]" % turn,
+        catalog=b"/AcroForm<</Fields[6 0 R]>>",
+        more=[box, stream_of(b"", b"/Subtype/Form/BBox[0 0 12 20]")],
+    )
+
+    code, button = plan_of(content).placements
+
+    assert (code.name, button.name) == ("qr", "agreed")
+    assert {code.face, button.face} == {NO_FACE}
+    assert (code.default, button.default) == ("", "")
+    left, top, right, bottom = map(round, code.box)
+    assert (right - left, bottom - top) == (90, 90)
+    expected = (600, 100, 620, 112) if turn else (100, 222, 112, 242)
+    assert tuple(map(round, button.box)) == expected
 
 
 def test_the_font_asked_for_has_no_tag() -> None:

@@ -74,6 +74,17 @@ async def test_of_a_template_that_is_not_kept_no_picture_is(
     assert kept(pictures) == []
 
 
+async def test_what_stands_beside_a_template_makes_another_picture(pictures: Pictures) -> None:
+    side = b'{"fields": {"name": {"size": 30}}}'
+    plain = await pictures.compiler.compile(NAME, keep=True)
+    large = await pictures.compiler.compile(NAME, keep=True, side=side)
+
+    first, second = await pictures.preview(plain, 1), await pictures.preview(large, 1)
+
+    assert first.sha256 != second.sha256
+    assert len(kept(pictures)) == 2
+
+
 async def test_too_many_who_wait_are_sent_away(
     pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:

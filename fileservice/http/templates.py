@@ -173,8 +173,8 @@ def lines_of(request: ASGIRequest, wanted: str, found: CompiledTemplate) -> list
             for each in inputs_of(found)
         ),
         *(
-            f"field {each.number}: {each.name}, page {each.page}, {each.face} {each.size} pt,"
-            f" {each.align}"
+            f"field {each.number}: {each.name}, page {each.page}"
+            + (f", {each.face} {each.size} pt, {each.align}" if each.face else "")
             for each in mentions_of(found)
         ),
         *(f"warning: {each}" for each in warnings_of(found)),

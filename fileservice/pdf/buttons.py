@@ -30,6 +30,7 @@ class Toggle:
     """
 
     name: str
+    box: Rect
     default: str | None
     looks: Mapping[str, Sequence[bytes | Picture]]
 
@@ -68,6 +69,7 @@ def toggle_of(widget: Widget, box: Rect, form: Dictionary) -> Toggle:
     is_required = widget.flags & REQUIRED_FLAG and now not in states
     return Toggle(
         name=widget.name,
+        box=box,
         default=None if is_required else now if now in states else "",
         looks={**looks, "": shown.get(OFF) or ground},
     )

@@ -12,7 +12,13 @@ from fileservice.pdf.forms import drawn, rules_of
 from fileservice.pdf.geometry import Matrix, numbers
 from fileservice.pdf.looks import Picture
 from fileservice.pdf.pages import compile_page, decoded_program
-from fileservice.pdf.placements import MAX_PLACEMENTS, Placement, Sheet, placement_of_field
+from fileservice.pdf.placements import (
+    MAX_PLACEMENTS,
+    Placement,
+    Sheet,
+    placement_of_area,
+    placement_of_field,
+)
 from fileservice.pdf.slots import Code, Mark, Slot
 from fileservice.pdf.templatefonts import TemplateFont
 from fileservice.pdf.text import parse_program
@@ -50,9 +56,17 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
         for piece in drawn(widgets, shown, form, face_of)
     ]
     texts = [piece for piece in fields if isinstance(piece, Slot)]
-    _put_on_sheet(draft, page, [*placed, *map(placement_of_field, texts, fonts)])
+    areas = [placement_of_area("qr", "", code.square) for code in codes]
+    areas += [_placed_button(piece) for piece in fields if isinstance(piece, Toggle)]
+    _put_on_sheet(draft, page, [*placed, *map(placement_of_field, texts, fonts), *areas])
     if fields or codes:
         _lay_over(draft, page, program, [*fields, *codes])
+
+
+def _placed_button(piece: Toggle) -> Placement:
+    left, bottom, right, top = piece.box
+    area = Matrix(right - left, 0, 0, top - bottom, left, bottom)
+    return placement_of_area(piece.name, piece.default, area)
 
 
 def _lay_over(draft: Draft, page: Page, program: bytes, pieces: Sequence[Piece]) -> None:

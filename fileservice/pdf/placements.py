@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MAX_PLACEMENTS = 1000
 # What letters have below and above their baseline, in ems.
 DESCENT, ASCENT = 0.25, 0.85
+NO_FACE = -1
 
 type Corners = tuple[tuple[float, float], ...]
 
@@ -36,7 +37,7 @@ class Placement(NamedTuple):
         corners: as its text is read the lower left one, the lower right, the upper right and the
             upper left; in points to the right of the displayed page's left edge, and below its top.
         font: the font it is written in, without the tag of a subset.
-        face: which of the template's faces values are drawn with.
+        face: which of the template's faces values are drawn with; NO_FACE for what is no text.
         size: of the font, in points.
         align: which point of its line stays: 0 the left end, 0.5 the centre, 1 the right end.
         default: what is drawn without a value; None when one must be given.
@@ -112,6 +113,12 @@ def placement_of_field(slot: Slot, font: str) -> Placement:
         default=value.default,
         max_lines=slot.max_lines,
     ).mapped(slot.matrix)
+
+
+def placement_of_area(name: str, default: str | None, area: Matrix) -> Placement:
+    """Return where a button or a QR code stands: what `area` makes of the unit square."""
+    corners = tuple(area.apply(x, y) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)))
+    return Placement(name, "", 0, corners, "", NO_FACE, 0.0, 0.0, default, 1)
 
 
 def placement_from(values: Sequence[Any]) -> Placement:
