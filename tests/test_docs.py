@@ -218,6 +218,8 @@ def run(script: str, folder: Path, **environ: str) -> None:
     shutil.copy(CHECKOUT / "pdf_templates" / "certificate.pdf", folder / "report.pdf")
     (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 not much of a photo")
     (folder / "folder").mkdir(exist_ok=True)
+    (folder / "people.csv").write_text("name,course\nAda Lovelace,Analysis\n")
+    shutil.copy(CHECKOUT / "pdf_templates" / "certificate.pdf", folder / "diploma.pdf")
     fail = 'curl() { command curl --fail --silent --show-error "$@"; }\n'
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", fail + script],
@@ -233,6 +235,8 @@ def run(script: str, folder: Path, **environ: str) -> None:
 
 def test_the_recipes_of_the_readme_work(server: Server, tmp_path: Path) -> None:
     script = "".join(recipes(section(README, "From a terminal"))).split("export TOKEN=")[0]
+    (server.root / "pdf_templates").mkdir(exist_ok=True)
+    (tmp_path / "pdf_templates").symlink_to(server.root / "pdf_templates")
     run(script.replace("http://127.0.0.1:8000", server.url), tmp_path)
 
     report = (tmp_path / "report.pdf").read_bytes()
