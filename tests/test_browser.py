@@ -23,7 +23,7 @@ from tests.browsing import (
 )
 from tests.conftest import Server, manage, need_program, serving
 from tests.otherhosts import give, other_host
-from tests.pdfs import shipped_template
+from tests.pdfs import shipped_template, text_of
 from tests.test_panels import HOSTILE_ENTRIES
 from tests.test_signed import signed_by_other
 
@@ -110,6 +110,28 @@ async def test_another_browser_sees_nothing_of_them(
 
         await expect(other.page.get_by_text("None yet.")).to_be_visible()
         await expect(names_on(other.page)).to_have_count(0)
+
+
+async def test_a_template_is_looked_at_before_its_certificate_is_made(
+    server: Server, tab: Tab
+) -> None:
+    await tab.page.goto(server.url)
+    await tab.page.get_by_role("link", name="certificate", exact=True).click()
+    picture = tab.page.get_by_role("img", name="Page 1")
+    await expect(picture).to_have_js_property("complete", True)
+    await expect(picture).to_have_js_property("naturalWidth", 1600)
+
+    await tab.page.get_by_label("name").fill("Ada Lovelace")
+    await tab.page.get_by_role("button", name="Look at it").click()
+
+    filled = tab.page.get_by_role("img", name="Page 1, filled")
+    await expect(filled).to_have_js_property("complete", True)
+    await expect(filled).to_have_js_property("naturalWidth", 1600)
+    await expect(tab.page.get_by_label("name")).to_have_value("Ada Lovelace")
+    name, content = await saved(tab.page, "button", "Make the PDF")
+    assert name == "certificate.pdf"
+    assert "Ada Lovelace" in text_of(content)
+    assert tab.complaints == []
 
 
 async def test_the_certificate_form_saves_a_pdf(server: Server, tab: Tab) -> None:

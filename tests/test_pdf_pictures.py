@@ -17,6 +17,8 @@ from fileservice.pdf.sandbox import draw_apart
 from tests.pdfs import A4, checked, page_of, shipped_template, stream_of, text_of
 from tests.pictures import Picture, decoded, is_blue
 from tests.test_pdf_placements import with_form
+from tests.test_pdf_sandbox import FILLED as ODD
+from tests.test_pdf_sandbox import KEPT as WRONG
 from tests.test_producers import FILLED, content_of
 
 NAME = b"BT /F1 14 Tf 60 700 Td (%name%) Tj ET"
@@ -218,6 +220,13 @@ async def test_a_page_that_is_not_there_has_no_picture() -> None:
 async def test_a_page_that_shows_nothing_has_no_picture() -> None:
     with pytest.raises(NotDrawn, match="no extent"):
         await draw_apart(page_of(NAME, page=b"/CropBox[900 900 990 990]"), 1)
+
+
+@pytest.mark.parametrize("name", ["a size that lies", "nesting", "exponents", "far away"])
+async def test_a_template_that_is_only_odd_has_a_picture(name: str) -> None:
+    picture = await pictured(compiled({**ODD, **WRONG}[name]))
+
+    assert (picture.width, picture.height) == (1131, 1600)
 
 
 async def test_a_file_that_is_too_large_is_not_read() -> None:
