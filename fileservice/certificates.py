@@ -91,11 +91,13 @@ def fill(
     number: str,
     issued_at: datetime,
     origin: str = "",
+    has_files: bool = False,
 ) -> bytes:
     """
     Return the certificate `number`, which it shows where the template asks for `%id%`.
 
-    `origin` is the address of the service (RFC 6454), where its QR code leads to.
+    `origin` is the address of the service (RFC 6454), where its QR code leads to, and `has_files`
+    as for `CompiledTemplate.fill`.
 
     Raises:
         BadValue: a value is missing, unknown, cannot be drawn or does not fit; or there is a QR
@@ -105,7 +107,9 @@ def fill(
     if template.has_code and not origin:
         raise BadValue("The template has a QR code: say at which address the service is reached.")
     numbered = _numbered(template, values, number)
-    return template.fill(numbered, issued_at=issued_at, number=number, link=link)
+    return template.fill(
+        numbered, issued_at=issued_at, number=number, link=link, has_files=has_files
+    )
 
 
 def title_of(

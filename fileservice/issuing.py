@@ -12,11 +12,20 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from fileservice.blocks import Blocks
-from fileservice.certificates import Templates, fill, new_number, title_of, zone_of
+from fileservice.certificates import (
+    Templates,
+    fill,
+    new_number,
+    title_of,
+    verify_link,
+    zone_of,
+)
 from fileservice.errors import BadValue
+from fileservice.pdf.attaching import attach
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.plans import ENGINE_VERSION
-from fileservice.pdf.values import BIDI_CONTROLS, clean_value
+from fileservice.pdf.values import BIDI_CONTROLS
+from fileservice.records import RECORD_NAME, Record, shown
 from fileservice.registry import Issued, Registry
 from fileservice.signatures import Signatures
 from fileservice.uploads import disk_errors, unguessable
@@ -38,12 +47,14 @@ class Order:
         template: a name or a URL.
         zone: the name of a time zone.
         expires_at: ISO 8601, a day or a moment; empty for never.
+        attach: `json` for a file with its data in it, empty for none.
     """
 
     template: str
     zone: str
     values: Mapping[str, str]
     expires_at: str = ""
+    attach: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,14 @@ class Issuing:
         template = await self.templates.get(order.template)
         number = new_number()
         issued_at = now.astimezone(zone)
-        content = fill(template, order.values, number=number, issued_at=issued_at, origin=origin)
+        content = filled(
+            template,
+            order,
+            number=number,
+            issued_at=issued_at,
+            expires_at=expires_at,
+            origin=origin,
+        )
         if self.signatures is not None:
             content = await self.signatures.sign(content, now=now)
         terms = Terms(
@@ -201,10 +219,43 @@ def issued_as(
     )
 
 
-def shown(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the values as they are drawn, without those that are blank."""
-    cleaned = {name: clean_value(name, text) for name, text in values.items()}
-    return {name: text for name, text in cleaned.items() if text}
+def filled(
+    template: CompiledTemplate,
+    order: Order,
+    *,
+    number: str,
+    issued_at: datetime,
+    expires_at: datetime | None,
+    origin: str,
+) -> bytes:
+    """
+    Return the certificate `number`, not yet signed, with its data in it where they are ordered.
+
+    Raises:
+        BadValue: as `fill`; or something else is to be attached.
+    """
+    if order.attach not in ("", "json"):
+        raise BadValue("Nothing but `json` can be attached to a certificate.")
+    content = fill(
+        template,
+        order.values,
+        number=number,
+        issued_at=issued_at,
+        origin=origin,
+        has_files=bool(order.attach),
+    )
+    if not order.attach:
+        return content
+    record = Record(
+        number=number,
+        title=title_of(template, order.values, number=number, issued_at=issued_at),
+        values=shown(order.values),
+        issued_at=issued_at,
+        expires_at=expires_at,
+        verify_url=verify_link(origin, number),
+        template_sha256=template.plan.digest,
+    )
+    return attach(content, name=RECORD_NAME, data=record.encoded(), made_at=issued_at)
 
 
 def expiry(text: str, zone: ZoneInfo, *, now: datetime) -> datetime | None:

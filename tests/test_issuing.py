@@ -1,6 +1,7 @@
 """Certificates that are kept: issued durably, given out byte for byte, revoked for good."""
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+import pikepdf
 import pytest
 
 from fileservice.errors import BadValue
@@ -75,6 +77,43 @@ def test_what_is_issued_is_what_is_downloaded(numbered: Server) -> None:
     assert told["size"] == len(answer.body)
     assert told["values"] == {"name": "Żółć Ада"}
     assert told["state"] == "valid"
+
+
+def attached(content: bytes) -> Any:
+    """Return what the file in a certificate says, and the certificate's own description of it."""
+    with pikepdf.open(io.BytesIO(content)) as pdf:
+        (specification,) = list(pdf.Root.AF)
+        assert str(specification.AFRelationship) == "/Data"
+        (name,) = list(pdf.attachments)
+        file = pdf.attachments[name].get_file()
+        assert (name, file.mime_type) == ("certificate.json", "application/json")
+        assert file.size == len(file.read_bytes())
+        assert file.md5 == hashlib.md5(file.read_bytes(), usedforsecurity=False).digest()
+        return json.loads(file.read_bytes())
+
+
+def test_what_a_certificate_says_is_attached_where_it_is_asked_for(numbered: Server) -> None:
+    wish = {"template": "numbered", "values": {"name": "Żółć"}, "tz": "Europe/Berlin"}
+    told = issue(numbered, **wish, attach="json", expires_at="2099-12-31")
+
+    content = checked(fetch(numbered, told).body)
+
+    assert told["sha256"] == hashlib.sha256(content).hexdigest()
+    assert f"No. {told['number']} for Żółć" in text_of(content)
+    record = attached(content)
+    assert record["template_sha256"]
+    assert record == {
+        **{name: told[name] for name in ("number", "title", "values", "issued_at", "expires_at")},
+        "verify_url": told["verify_url"],
+        "template_sha256": record["template_sha256"],
+    }
+
+
+def test_nothing_else_can_be_attached(numbered: Server) -> None:
+    answer = numbered.ask("POST", "/certificates/", b"attach=xml", JSON | FIELDS)
+
+    assert answer.status == 422
+    assert answer.json["code"] == "bad_value"
 
 
 def test_the_code_on_a_certificate_leads_to_where_it_is_verified(numbered: Server) -> None:

@@ -15,7 +15,7 @@ from fileservice.issuing import Order
 # 64 values of 500 characters, each written as an escape of six: 192,000, and room for the rest.
 LARGEST_ORDER_BYTES = 256 << 10
 ACCEPTED = "application/json, application/x-www-form-urlencoded, multipart/form-data"
-MEMBERS = ("template", "tz", "expires_at")
+MEMBERS = ("template", "tz", "expires_at", "attach")
 
 
 async def order_of(request: NativeRequest) -> tuple[Order, str]:
@@ -128,4 +128,5 @@ def order_from(known: Mapping[str, str], values: Mapping[str, str]) -> Order:
         zone=known.get("tz", DEFAULT_ZONE),
         values=values,
         expires_at=known.get("expires_at", ""),
+        attach=known.get("attach", ""),
     )

@@ -93,22 +93,35 @@ class CompiledTemplate:
         self.numbers = sorted([plan.info, plan.metadata, *numbers])
 
     def fill(
-        self, values: Mapping[str, str], *, issued_at: datetime, number: str = "", link: str = ""
+        self,
+        values: Mapping[str, str],
+        *,
+        issued_at: datetime,
+        number: str = "",
+        link: str = "",
+        has_files: bool = False,
     ) -> bytes:
         """
         Return the certificate with `values`, by name; `timestamp` is `issued_at`, to the second.
 
         Certificates of different numbers have a different /ID, also where they look the same.
+        `has_files` is whether files will be attached to it, which one of PDF/A-2 may not have.
         `link`, an ASCII URL, is what a QR code leads to.
 
         Raises:
             BadValue: a value is missing, unknown, cannot be drawn or does not fit.
         """
         texts = self._texts(values, issued_at)
-        return self.write(texts, issued_at=issued_at, number=number, link=link)
+        return self.write(texts, issued_at=issued_at, number=number, link=link, has_files=has_files)
 
     def write(
-        self, texts: Mapping[str, str], *, issued_at: datetime, number: str = "", link: str = ""
+        self,
+        texts: Mapping[str, str],
+        *,
+        issued_at: datetime,
+        number: str = "",
+        link: str = "",
+        has_files: bool = False,
     ) -> bytes:
         """
         Return the certificate that shows `texts`, by name, and the time only if it is among them.
@@ -138,6 +151,8 @@ class CompiledTemplate:
         about = plan.about
         if not all(extra.subset.is_mapped for extra in extras.values()):
             about = about._replace(claims=about.claims.unmapped)
+        if has_files:
+            about = about._replace(claims=about.claims.with_files)
         bodies[plan.metadata] = metadata(about, title=title, number=number, issued_at=issued_at)
         bodies[plan.info] = information(title=title, issued_at=issued_at)
         references = b"".join(

@@ -65,14 +65,19 @@ def metadata(about: About, *, title: str, number: str, issued_at: datetime) -> b
 
 def information(*, title: str, issued_at: datetime) -> bytes:
     """Return the document's information, all of which its metadata say too."""
-    said = _moment(issued_at)
-    moment = said.replace("-", "").replace(":", "").replace("T", "").encode()
-    return b"<<%s/Producer(%s)/CreationDate(D:%s)/ModDate(D:%s)>>" % (
+    moment = date_of(issued_at)
+    return b"<<%s/Producer(%s)/CreationDate%s/ModDate%s>>" % (
         b"/Title%s" % text_string(title) if title else b"",
         PRODUCER,
         moment,
         moment,
     )
+
+
+def date_of(moment: datetime) -> bytes:
+    """Return a time as a date (ISO 32000-1 7.9.4)."""
+    said = _moment(moment).replace("-", "").replace(":", "").replace("T", "")
+    return b"(D:%s)" % said.encode()
 
 
 @lru_cache(maxsize=16)

@@ -1,11 +1,13 @@
 """Reads a file that this engine wrote: one cross-reference table, and dictionaries in full."""
 
 import re
+from collections.abc import Mapping
 
 TOKEN = re.compile(
     rb"\s*(<<|>>|\[|\]|\((?:[^\\()]|\\.)*\)|<[^<>]*>|/[^\s/<>\[\]()]*|[^\s/<>\[\]()]+)", re.DOTALL
 )
 REFERENCE = re.compile(rb"\s*(\d+) 0 R(?!\w)")
+SIZE = re.compile(rb"/Size \d+")
 NESTING = {b"<<": 1, b"[": 1, b"]": -1, b">>": -1}
 XREF_LINE = 20  # bytes, ISO 32000-1 7.5.4
 
@@ -39,6 +41,23 @@ class WrittenFile:
             return written.strip(b"[]")
         at = self._place(int(reference[1]))
         return self.content[at : self._end(at)].strip().strip(b"[]")
+
+    def with_objects(self, bodies: Mapping[int, bytes]) -> bytes:
+        """Return the file with other objects of these numbers, or more, in one table with all."""
+        start = self.content.rindex(b"trailer\n")
+        tail = self.content[start : self.content.rindex(b"startxref\n")]
+        lines = self.content[self._lines : start]
+        table = [lines[at : at + XREF_LINE] for at in range(0, len(lines), XREF_LINE)]
+        table += [b""] * (max(bodies) + 1 - len(table))
+        pieces, at = [self.content[: self.xref]], self.xref
+        for number, body in bodies.items():
+            table[number] = b"%010d 00000 n \n" % at
+            pieces.append(b"%d 0 obj\n%s\nendobj\n" % (number, body))
+            at += len(pieces[-1])
+        pieces.append(b"xref\n0 %d\n%s" % (len(table), b"".join(table)))
+        pieces.append(SIZE.sub(b"/Size %d" % len(table), tail, count=1))
+        pieces.append(b"startxref\n%d\n%%%%EOF\n" % at)
+        return b"".join(pieces)
 
     def place(self, number: int) -> int:
         """Return where the object `number` begins."""
