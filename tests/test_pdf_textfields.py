@@ -25,8 +25,8 @@ COUNTRIES = b"/FT/Ch/Opt[[(CH)(Schweiz)][(NZ)(Aotearoa)](Peru)]"
 COMBO, EDITABLE, SEVERAL = 1 << 17, 1 << 17 | 1 << 18, 1 << 21
 
 
-def compiled(template: bytes) -> CompiledTemplate:
-    plan = compile_template(template, shipped_fonts()).plan
+def compiled(template: bytes, side: bytes = b"") -> CompiledTemplate:
+    plan = compile_template(template, shipped_fonts(), side).plan
     return CompiledTemplate(Plan.from_bytes(plan.to_bytes()), shipped_fonts())
 
 
@@ -231,6 +231,31 @@ def test_a_text_that_is_only_read_is_drawn_and_not_asked_for(
 
     assert template.fields == {"name"}
     assert text_of(checked(template.fill({}, issued_at=NOW))).strip() == shown
+
+
+HELD = NAME + b"/V(Held)/AP<</N 6 0 R>>"
+
+
+@pytest.mark.parametrize(
+    ("form", "side", "values", "shown"),
+    [
+        (b"", b"", {}, "Seen"),
+        (b"", b"", {"name": "Ada"}, "Ada"),
+        (b"", b"", {"name": ""}, ""),
+        (b"", b'{"fields": {"name": {"default": "Wished"}}}', {}, "Wished"),
+        (b"", b'{"fields": {"name": {"align": "center"}}}', {}, "Held"),
+        (b"/NeedAppearances true", b"", {}, "Held"),
+    ],
+)
+def test_a_field_without_a_value_stays_as_it_looks(
+    form: bytes, side: bytes, values: dict[str, str], shown: str
+) -> None:
+    catalog = b"/AcroForm<</DA(/Helv 0 Tf 0 g)%b>>" % form
+
+    template = compiled(form_of(HELD, catalog=catalog, more=(LOOK,)), side)
+
+    assert template.fields == {"name"}
+    assert text_of(checked(template.fill(values, issued_at=NOW))).strip() == shown
 
 
 def test_nobody_gives_a_value_to_a_field_without_a_name() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from fileservice.pdf.errors import MissingGlyph, MissingValue, UnknownValue
 from fileservice.pdf.faces import Sign
@@ -24,7 +24,7 @@ from fileservice.pdf.placeholders import is_code
 from fileservice.pdf.plans import Caption, Plan
 from fileservice.pdf.qr import alternative, qr_program
 from fileservice.pdf.setting import Run, set_runs
-from fileservice.pdf.slots import PAGE, Code, Literal, Mark, Slot, Value
+from fileservice.pdf.slots import PAGE, Code, Literal, Mark, Placed, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset, stream
 from fileservice.pdf.values import clean_value
 
@@ -130,12 +130,10 @@ class CompiledTemplate:
             BadValue: a text cannot be drawn or does not fit.
         """
         plan = self.plan
-        rows = [self._rows(slot, texts) if isinstance(slot, Slot) else [] for slot in plan.slots]
+        rows = [self._rows(slot, texts) if _is_set(slot, texts) else [] for slot in plan.slots]
         extras = self._extras(rows)
         drawn = [
-            self._line(slot, shown, extras)
-            if isinstance(slot, Slot)
-            else _program(slot, texts, link)
+            self._line(slot, shown, extras) if _is_set(slot, texts) else _program(slot, texts, link)
             for slot, shown in zip(plan.slots, rows, strict=True)
         ]
         bodies = {
@@ -238,7 +236,7 @@ class CompiledTemplate:
 
     def _line(self, slot: Slot, rows: Sequence[Row], extras: Mapping[str, Extra]) -> bytes:
         if not rows:
-            return slot.after
+            return slot.before + slot.after
         shown = [
             b"%s Tm %s"
             % (
@@ -331,8 +329,18 @@ def _text_of(part: Literal | Value, texts: Mapping[str, str]) -> str:
     return text
 
 
-def _program(slot: Code | Mark, texts: Mapping[str, str], link: str) -> bytes:
-    """Return the operators that draw what is no text."""
+def _is_set(slot: Placed, texts: Mapping[str, str]) -> TypeGuard[Slot]:
+    """Tell whether text is set: a field without a value stays as it is in the template."""
+    if not isinstance(slot, Slot):
+        return False
+    given = any(isinstance(part, Value) and part.name in texts for part in slot.parts)
+    return given or not slot.look
+
+
+def _program(slot: Placed, texts: Mapping[str, str], link: str) -> bytes:
+    """Return the operators that draw what is no text, or no text of ours."""
+    if isinstance(slot, Slot):
+        return slot.look
     if isinstance(slot, Code):
         return qr_program(link, slot.square)
     state = texts.get(slot.name, slot.default)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 
 from pikepdf import Array, Dictionary, Name, Page, Stream
 
@@ -19,15 +20,16 @@ from fileservice.pdf.placements import (
     placement_of_area,
     placement_of_field,
 )
-from fileservice.pdf.slots import Code, Mark, Slot
+from fileservice.pdf.slots import Code, Mark
 from fileservice.pdf.templatefonts import TemplateFont
 from fileservice.pdf.text import parse_program
+from fileservice.pdf.textfields import Blank
 from fileservice.pdf.widgets import Rect, rect_of, take_widgets
 
 # A link that is printed with the page, as PDF/A wants it (ISO 19005-2 6.3.2), without a border.
 LINK = {"/Type": Name.Annot, "/Subtype": Name.Link, "/F": 4, "/Border": [0, 0, 0]}
 
-type Piece = bytes | Slot | Picture | Code | Toggle
+type Piece = bytes | Blank | Picture | Code | Toggle
 
 
 def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
@@ -52,10 +54,10 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
 
     shown = rect_of(page.cropbox) or Rect(*LETTER)
     fields = [
-        draft.wishes.applied(piece, draft.face_named, 1.0) if isinstance(piece, Slot) else piece
+        _wished(draft, piece) if isinstance(piece, Blank) else piece
         for piece in drawn(widgets, shown, form, face_of)
     ]
-    texts = [piece for piece in fields if isinstance(piece, Slot)]
+    texts = [piece.slot for piece in fields if isinstance(piece, Blank)]
     areas = [placement_of_area("qr", "", code.square) for code in codes]
     areas += [_placed_button(piece) for piece in fields if isinstance(piece, Toggle)]
     _put_on_sheet(draft, page, [*placed, *map(placement_of_field, texts, fonts), *areas])
@@ -67,6 +69,12 @@ def _placed_button(piece: Toggle) -> Placement:
     left, bottom, right, top = piece.box
     area = Matrix(right - left, 0, 0, top - bottom, left, bottom)
     return placement_of_area(piece.name, piece.default, area)
+
+
+def _wished(draft: Draft, blank: Blank) -> Blank:
+    """Return the field as the side file wishes; where it does, it looks no more as it did."""
+    slot = draft.wishes.applied(blank.slot, draft.face_named, 1.0)
+    return blank if slot is blank.slot else replace(blank, slot=slot, look=())
 
 
 def _lay_over(draft: Draft, page: Page, program: bytes, pieces: Sequence[Piece]) -> None:
@@ -124,8 +132,16 @@ def _overlay(draft: Draft, page: Page, pieces: Sequence[Piece]) -> Iterator[byte
             draft.slots.append(piece)
             draft.links.append((draft.page, piece.square))
         else:
-            yield from (b"q BT ", len(draft.slots), b"ET Q ")
-            draft.slots.append(piece)
+            yield len(draft.slots)
+            look = b"".join(_shown(draft, each, pictures) for each in piece.look)
+            draft.slots.append(
+                replace(
+                    piece.slot,
+                    before=b"%sq BT %s" % (piece.ground, piece.slot.before),
+                    after=b"%sET Q " % piece.slot.after,
+                    look=look,
+                )
+            )
     resources.XObject = pictures
     page.obj.Resources = resources
 

@@ -12,8 +12,8 @@ from fileservice.pdf.drawing import FaceOf
 from fileservice.pdf.looks import Picture, look_of
 from fileservice.pdf.placeholders import is_code
 from fileservice.pdf.rules import Rule
-from fileservice.pdf.slots import Code, Slot
-from fileservice.pdf.textfields import cells_of, is_asked, is_fixed, rule_of, slot_of
+from fileservice.pdf.slots import Code
+from fileservice.pdf.textfields import Blank, cells_of, is_asked, is_fixed, rule_of, slot_of
 from fileservice.pdf.widgets import Rect, Widget
 
 SIGNATURE = "/Sig"
@@ -21,7 +21,7 @@ SIGNATURE = "/Sig"
 
 def drawn(
     widgets: Sequence[Widget], page: Rect, form: Dictionary, face_of: FaceOf
-) -> Iterator[bytes | Slot | Picture | Code | Toggle]:
+) -> Iterator[Picture | Blank | Code | Toggle | bytes]:
     """Yield what is drawn for `widgets`, fields of the document's `form` that `page` may show."""
     for widget in widgets:
         box = widget.box
@@ -34,8 +34,9 @@ def drawn(
             toggle = toggle_of(widget, box, form)
             yield from [toggle] if is_open(widget) else toggle.looks[toggle.default or ""]
         elif is_asked(widget) or (is_fixed(widget) and (_is_stale(form) or not looks)):
-            yield frame(widget, box, cells_of(widget))
-            yield slot_of(widget, box, form, face_of)
+            ground = frame(widget, box, cells_of(widget))
+            slot = slot_of(widget, box, form, face_of)
+            yield Blank(ground, slot, () if _is_stale(form) else looks)
         else:
             yield from looks
 

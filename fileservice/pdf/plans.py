@@ -261,6 +261,7 @@ def _slot_values(slot: Placed) -> list[object]:
         slot.leading,
         slot.least_scale,
         slot.cells,
+        _text(slot.look),
     ]
 
 
@@ -288,7 +289,7 @@ def _slot(values: list[Any]) -> Placed:
             None if default is None else str(default),
             {str(state): _bytes(look) for state, look in looks.items()},
         )
-    matrix, width, room, align, before, after, parts, max_lines, leading, least, cells = values
+    matrix, width, room, align, before, after, parts, lines, leading, least, cells, look = values
     return Slot(
         _matrix(matrix),
         float(width),
@@ -297,10 +298,11 @@ def _slot(values: list[Any]) -> Placed:
         _bytes(before),
         _bytes(after),
         tuple(map(_part, parts)),
-        int(max_lines),
+        int(lines),
         float(leading),
         float(least),
         int(cells),
+        _bytes(look),
     )
 
 

@@ -63,6 +63,8 @@ class Slot:
         leading: from one of them to the next, in its own space; 0 for what suits the size.
         least_scale: to which part of its size it is shrunk at most.
         cells: how many cells its room is parted into, with one letter in each; 0 for a plain line.
+        look: the operators that draw a form field as it is in the template, which it is without a
+            value; empty where the text is always set anew.
     """
 
     matrix: Matrix
@@ -76,6 +78,7 @@ class Slot:
     leading: float = 0.0
     least_scale: float = LEAST_SCALE
     cells: int = 0
+    look: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Fields for text and fields with choices (ISO 32000-1 12.7.4.3 and 12.7.4.4)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pikepdf import Array, Dictionary, Object
 
@@ -9,6 +10,7 @@ from fileservice.pdf.borders import border_of
 from fileservice.pdf.drawing import FaceOf
 from fileservice.pdf.errors import OverLimits
 from fileservice.pdf.geometry import Matrix
+from fileservice.pdf.looks import Picture
 from fileservice.pdf.rules import JOINED, Rule
 from fileservice.pdf.slots import Slot, Value
 from fileservice.pdf.templatefonts import real, text_of
@@ -26,6 +28,21 @@ AUTO_SIZE, AUTO_LINES_SIZE = 0.7, 12.0
 LEAST_SIZE = 4.0
 LEADING = 1.2  # in ems
 CAP_HEIGHT = 0.72  # in ems
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """
+    A field before it is drawn.
+
+    Attributes:
+        ground: the operators that draw what is under its text.
+        look: how it is without a value; empty when it does not say.
+    """
+
+    ground: bytes
+    slot: Slot
+    look: Sequence[Picture]
 
 
 def is_asked(widget: Widget) -> bool:
