@@ -164,7 +164,7 @@ class Registry:
         await self._ledger.run(revoke, id, reason, now)
 
     async def sent_by(self, sender: str, limit: int) -> list[Issued]:
-        """Return the newest certificates that a sender had issued, at most `limit`."""
+        """Return the newest certificates that a sender had issued one by one, at most `limit`."""
         return await self._ledger.run(newest, sender, limit)
 
     async def glance(self, batch_id: str, after: int, limit: int) -> list[Glance]:
@@ -196,7 +196,8 @@ def revoke(id: str, reason: str, now: datetime) -> None:
 
 def newest(sender: str, limit: int) -> list[Issued]:
     """Read one sender's certificates."""
-    rows = Certificate.objects.filter(sender=sender).order_by("-issued_at").values(*COLUMNS)
+    own = Certificate.objects.filter(sender=sender, batch=None)
+    rows = own.order_by("-issued_at").values(*COLUMNS)
     return [Issued(**{**row, "values": json.loads(row["values"])}) for row in rows[:limit]]
 
 

@@ -84,10 +84,10 @@ def test_what_was_issued_here_the_service_knows(root: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("name,points\nAda,7\n,3\nBob\n", "line 4: The line has 1 cells"),
-        ("name,points\nAda,7\n,3\nBob,4\n", "line 3: The template asks for 'name'"),
-        ("name,other\nAda,7\n", "line 1: 'other' cannot be given"),
-        ("name\nAda \U000f0000\n", "line 2: "),
+        ("name,points\nAda,7\n,3\nBob\n", "Line 4: The line has 1 cells"),
+        ("name,points\nAda,7\n,3\nBob,4\n", "Line 3: The template asks for 'name'"),
+        ("name,other\nAda,7\n", "Line 1: 'other' cannot be given"),
+        ("name\nAda \U000f0000\n", "Line 2: "),
         ("name\n", "has no line for a certificate"),
         ("name,name\n", "two columns with the name"),
     ],

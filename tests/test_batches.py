@@ -9,6 +9,7 @@ import socket
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,9 @@ from tests.lists import (
     told,
     waited,
 )
-from tests.pdfs import checked, text_of
-from tests.signatures import NOW, VALID, pdfsig
+from tests.pdfs import checked, page_of, text_of
+from tests.rasters import by_pdfium, read
+from tests.signatures import VALID, pdfsig
 
 PAGE = {"Accept": "text/html"}
 TOKEN = "correct-horse-battery-staple-0123456789"  # noqa: S105 - of a service that lives for a test
@@ -48,7 +50,7 @@ THREE = "name,points\nAda Lovelace,7\nCharles / Babbage,\n\nŻółć,=1+1\n".enc
 def awarding(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Give an open service that signs, with the template `award`."""
     key = tmp_path_factory.mktemp("key")
-    make_signing_key(key, "Office", rsa_bits=None, days=3650, now=NOW)
+    make_signing_key(key, "Office", rsa_bits=None, days=9, now=datetime.now(UTC))
     files = {
         "SIGN_KEY_FILE": str(key / "key.pem"),
         "SIGN_CERTIFICATE_FILE": str(key / "certificate.pem"),
@@ -252,6 +254,7 @@ def test_lines_that_are_plainly_wrong_are_said_at_once(
     assert answer.json["code"] == "bad_list"
     assert answer.json["lines"][0]["line"] == line
     assert said in answer.json["lines"][0]["detail"]
+    assert f"Nothing was issued.\nLine {line}: " in answer.json["detail"]
 
 
 @pytest.mark.parametrize(
@@ -444,6 +447,9 @@ def test_a_browser_gets_from_the_form_to_the_page_of_the_batch(awarding: Server)
     assert answer.status == 303
     assert waited(awarding, {"url": answer.headers["location"]})["done"] == 2
     assert 'action="/batches/"' in home.text
+    again = awarding.ask("GET", "/", headers={**PAGE, "Cookie": headers["Cookie"]})
+    assert answer.headers["location"] in again.text
+    assert "Certificates this browser issued" not in again.text
 
 
 def test_a_form_without_its_token_is_refused(awarding: Server) -> None:
@@ -477,6 +483,34 @@ def test_a_form_may_bring_json_lines(awarding: Server) -> None:
 
     assert answer.status == 201
     assert answer.json["total"] == 1
+
+
+def test_a_code_leads_to_the_certificate_it_is_on(awarding: Server) -> None:
+    text = b"BT /F1 14 Tf 60 700 Td (%name%) Tj 0 -200 Td (%qr%) Tj ET"
+    (awarding.root / "pdf_templates" / "coded.pdf").write_bytes(page_of(text))
+
+    batch = issued(awarding, b"name\nAda\nGrace\n", template="coded")
+
+    for line in listing(awarding, batch):
+        [(link, _)] = read(by_pdfium(fetch(awarding, line["url"]).body))
+        assert link == line["verify_url"]
+        assert fetch(awarding, link, JSON).json["values"] == line["values"]
+
+
+@pytest.mark.long
+def test_ten_thousand_are_issued_and_given_out(awarding: Server) -> None:
+    batch = issued(awarding, people(10_000))
+
+    archive = fetch(awarding, batch["zip_url"])
+    merged = fetch(awarding, batch["pdf_url"])
+
+    assert batch["done"] == 10_000
+    assert int(archive.headers["content-length"]) == len(archive.body)
+    with zipfile.ZipFile(io.BytesIO(archive.body)) as opened:
+        assert opened.testzip() is None
+        assert len(opened.namelist()) == 10_000
+    pages = text_of(checked(merged.body)).split("\f")[:-1]
+    assert [int(page.split()[1]) for page in pages] == list(range(10_000))
 
 
 def test_a_private_service_takes_lists_from_who_may_and_tells_who_has_the_link(

@@ -4,16 +4,22 @@ import json
 import os
 import select
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from fileservice.signingkeys import make_signing_key
 from tests.conftest import START_SECONDS, Server, manage, serving
 from tests.lists import (
+    ACTIVE,
+    AWARD,
     children_of,
     fetch,
     lease_ends,
@@ -22,10 +28,14 @@ from tests.lists import (
     people,
     put_award,
     rows,
+    told,
     waited,
 )
+from tests.servers import host_aside
+from tests.signatures import VALID, pdfsig
+from tests.test_timestamping import stamping
 
-LINES = 2500
+LINES = 2000
 
 
 def program_of(process: int) -> int:
@@ -110,16 +120,76 @@ def test_two_workers_issue_each_line_of_each_list_once(migrated: Path) -> None:
     with serving(migrated, "--workers", "2", ACCESS="open") as server:
         put_award(server.root)
         with ThreadPoolExecutor(6) as threads:
-            batches = list(threads.map(lambda _: ordered(server, people(150)), range(6)))
+            batches = list(threads.map(lambda _: ordered(server, people(120)), range(6)))
         done = [waited(server, batch) for batch in batches]
         owners = {owner for (owner,) in rows(server, "SELECT owner FROM fileservice_batch")}
         counts = rows(server, "SELECT COUNT(*) FROM fileservice_certificate GROUP BY batch_id")
         fences = rows(server, "SELECT MAX(fence) FROM fileservice_batch")
 
     assert {each["state"] for each in done} == {"done"}
-    assert counts == [(150,)] * 6
+    assert counts == [(120,)] * 6
     assert fences == [(1,)]
     assert len(owners) == 2
+
+
+def test_a_list_waits_for_an_authority_that_is_down(migrated: Path, tmp_path: Path) -> None:
+    make_signing_key(tmp_path / "s", "Office", rsa_bits=None, days=9, now=datetime.now(UTC))
+    up = threading.Event()
+    stamped = stamping()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await stamped(request) if up.is_set() else web.Response(status=503)
+
+    with (
+        host_aside(answer) as host,
+        serving(
+            migrated,
+            ACCESS="open",
+            SIGN_KEY_FILE=str(tmp_path / "s" / "key.pem"),
+            SIGN_CERTIFICATE_FILE=str(tmp_path / "s" / "certificate.pem"),
+            TIMESTAMP_URL=f"http://127.0.0.1:{host.port}/",
+        ) as server,
+    ):
+        put_award(server.root)
+        batch = ordered(server, people(20))
+        while not (troubled := told(server, batch))["trouble"]:
+            assert troubled["state"] in ACTIVE
+        up.set()
+        done = waited(server, batch)
+        line, *_ = fetch(server, batch["jsonl_url"]).text.splitlines()
+        content = fetch(server, json.loads(line)["url"]).body
+
+    assert troubled["done"] == 0
+    assert "answered 503" in troubled["trouble"]
+    assert (done["state"], done["done"], done["trouble"]) == ("done", 20, "")
+    assert VALID in pdfsig(content)
+    assert b"/ByteRange" in content
+
+
+@pytest.mark.parametrize(
+    ("template", "trouble"),
+    [
+        (AWARD.replace(b"has", b"had"), "The template was changed while"),
+        (b"no template", "not a PDF"),
+        (None, "There is no template 'award'"),
+    ],
+)
+def test_a_template_that_is_another_in_the_middle_stops_the_rest(
+    running: Server, template: bytes | None, trouble: str
+) -> None:
+    batch = ordered(running, people(LINES))
+    waited(running, batch, least=1)
+
+    award = running.root / "pdf_templates" / "award.pdf"
+    award.unlink()
+    if template is not None:
+        award.write_bytes(template)
+    os.kill(program_of(running.process.pid), signal.SIGKILL)
+
+    stopped = waited(running, batch)
+    assert stopped["state"] == "stopped"
+    assert trouble in stopped["trouble"]
+    assert 0 < stopped["done"] == len(lines_of(running)) < LINES
 
 
 LEASES = """

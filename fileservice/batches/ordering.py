@@ -127,10 +127,7 @@ def taken(content: bytes, kind: Kind, template: CompiledTemplate) -> tuple[int, 
         islice(complaints_about(roster.entries, kind, template), MAX_COMPLAINTS)
     )
     if complaints:
-        raise BadList(
-            f"{detailed(complaints[0])} Nothing was issued.",
-            extensions={"lines": as_lines(complaints)},
-        )
+        raise bad_list(complaints)
     if not roster.entries:
         raise BadList("The list has no line for a certificate.")
     return len(roster.entries), pack(roster.entries)
@@ -166,6 +163,12 @@ def not_asked_for(unknown: Iterable[str], template: CompiledTemplate) -> str:
 def listed(names: Iterable[str]) -> str:
     """Return names for a sentence."""
     return ", ".join(map(repr, sorted(names))) or "nothing"
+
+
+def bad_list(complaints: Sequence[Complaint]) -> BadList:
+    """Return the refusal of a list, with a line for each complaint."""
+    said = ["Nothing was issued.", *map(detailed, complaints)]
+    return BadList("\n".join(said), extensions={"lines": as_lines(complaints)})
 
 
 def detailed(complaint: Complaint) -> str:

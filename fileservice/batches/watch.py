@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import platform
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ class Watch:
             try:
                 while self._backlog.has_ready(datetime.now(UTC)):
                     await self._work_on_one()
-            except (OSError, Error, FileserviceError):
+            except (OSError, Error, sqlite3.Error, FileserviceError):
                 log.exception("A batch was left; the next look is in %d seconds.", LOOK_SECONDS)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):

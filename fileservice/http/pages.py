@@ -4,7 +4,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 
 from fileservice.errors import FileserviceError, NotFound, Unauthorized
-from fileservice.http import issuing
+from fileservice.http import batching, issuing
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.lifespan import resources_of
 from fileservice.http.managing import links
@@ -21,6 +21,7 @@ from fileservice.ledger import StoredFile
 
 LISTED_FILES = 50
 LISTED_CERTIFICATES = 50
+LISTED_BATCHES = 10
 LISTED_TEMPLATES = 20
 
 
@@ -53,6 +54,7 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
         "files": await sent_files(request, browser),
         "templates": (await resources.templates.names())[:LISTED_TEMPLATES] if admitted else [],
         "certificates": await sent_certificates(request, browser),
+        "batches": await sent_batches(request, browser),
         "listed": LISTED_FILES,
         "listed_certificates": LISTED_CERTIFICATES,
         "token": form_token(browser),
@@ -73,6 +75,13 @@ async def sent_certificates(request: ASGIRequest, browser: str) -> list[dict[str
     registry = resources_of(request).registry
     sent = await registry.sent_by(sender_of(browser), LISTED_CERTIFICATES)
     return [{"issued": one, **issuing.described(request, one)} for one in sent]
+
+
+async def sent_batches(request: ASGIRequest, browser: str) -> list[dict[str, object]]:
+    """Return the newest lists that a browser sent."""
+    backlog = resources_of(request).backlog
+    sent = await backlog.sent_by(sender_of(browser), LISTED_BATCHES)
+    return [{"ordered": one, **batching.described(request, one)} for one in sent]
 
 
 async def listed(request: ASGIRequest, browser: str) -> dict[str, object]:

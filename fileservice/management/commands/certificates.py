@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import aiofiles
 import aiofiles.os
@@ -18,9 +18,9 @@ from django.core.management.base import BaseCommand, CommandError
 from fileservice import backlog
 from fileservice.backlog import LEASE, Lease, LeaseLost, Ordered
 from fileservice.batches import gathering
-from fileservice.batches.ordering import BatchOrder, as_lines
+from fileservice.batches.ordering import BatchOrder, bad_list
 from fileservice.certificates import DEFAULT_TEMPLATE
-from fileservice.errors import BadList, FileserviceError
+from fileservice.errors import FileserviceError
 from fileservice.http.lifespan import Resources, open_resources
 from fileservice.management.commands.batch import work_here
 
@@ -68,8 +68,6 @@ class Command(BaseCommand):
             asyncio.run(write(ordered, out))
         except LeaseLost as error:
             raise CommandError("The batch was stopped.") from error
-        except BadList as error:
-            raise CommandError(said(error)) from error
         except (FileserviceError, OSError) as error:
             raise CommandError(getattr(error, "detail", str(error))) from error
         self.stdout.write(f"{ordered.done} certificates are issued; they are in {out}.")
@@ -115,7 +113,7 @@ def ended(ordered: Ordered) -> Ordered:
     """
     found = backlog.find(ordered.id)
     if found.complaints:
-        raise BadList("Nothing was issued.", extensions={"lines": as_lines(found.complaints)})
+        raise bad_list(found.complaints)
     if found.state != "done":
         raise CommandError(f"{found.done} of {found.total} are issued. {found.trouble}")
     return found
@@ -145,12 +143,3 @@ async def content(resources: Resources, ordered: Ordered, suffix: str) -> AsyncG
     if suffix == ".zip":
         return gathering.archive(resources.issuing, ordered, rows)
     return gathering.merged(resources.issuing, ordered, rows)
-
-
-def said(error: BadList) -> str:
-    """Return what is wrong, a line each."""
-    lines = cast("list[dict[str, object]]", error.extensions.get("lines", []))
-    if not lines:
-        return error.detail
-    told = [f"line {each['line']}: {each['detail']}" for each in lines]
-    return "\n".join(["Nothing was issued.", *told])
