@@ -3,11 +3,13 @@
 import io
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pikepdf
 import pytest
 
+from fileservice.compilation import Compiler
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, shipped_fonts
@@ -293,3 +295,13 @@ def test_a_plan_with_texts_that_are_read_aloud_is_read_back() -> None:
 
     assert len(plan.captions) == 3
     assert Plan.from_bytes(plan.to_bytes()) == plan
+
+
+async def test_a_claim_that_is_lost_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    packet = packet_of("", 'pdfaid:part="1" pdfaid:conformance="b"')
+
+    await Compiler(tmp_path).compile(titled(b"(T)", packet), keep=False)
+
+    assert "It is PDF/A-1b, its certificates are not" in caplog.text
