@@ -38,6 +38,7 @@ class Mention(NamedTuple):
     A placeholder where it stands.
 
     Attributes:
+        made_here: whether nobody is asked for it.
         box: left, top, right and bottom, in points from the displayed page's top left corner.
         font: the one in the template.
         face: the one that values are drawn in; "" for what is no text, a button or a QR code.
@@ -47,6 +48,7 @@ class Mention(NamedTuple):
 
     number: int
     name: str
+    made_here: bool
     page: int
     box: list[float]
     font: str
@@ -91,6 +93,7 @@ def mentions_of(template: CompiledTemplate) -> list[Mention]:
         Mention(
             number=number,
             name=each.name,
+            made_here=each.name not in template.fields - MADE_HERE,
             page=each.page,
             box=[round(value, 1) for value in each.box],
             font=each.font,

@@ -25,6 +25,8 @@ def test_what_is_made_here_is_not_asked_for() -> None:
     assert asked == Input("name", True, None, 500, [], True)
     names = [each.name for each in mentions_of(template)]
     assert sorted(names) == ["id", "name", "name", "page", "qr", "timestamp"]
+    made = {each.name for each in mentions_of(template) if each.made_here}
+    assert made == {"id", "page", "qr", "timestamp"}
 
 
 def test_what_is_no_text_has_no_face() -> None:

@@ -212,7 +212,7 @@ def test_a_code_and_a_button_are_placed_by_the_area_they_take(turn: int) -> None
 
     assert (code.name, button.name) == ("qr", "agreed")
     assert {code.face, button.face} == {NO_FACE}
-    assert (code.default, button.default) == ("", "")
+    assert (code.default, button.default) == (None, "")
     left, top, right, bottom = map(round, code.box)
     assert (right - left, bottom - top) == (90, 90)
     expected = (600, 100, 620, 112) if turn else (100, 222, 112, 242)

@@ -58,7 +58,7 @@ def compile_with_fields(draft: Draft, page: Page, form: Dictionary) -> None:
         for piece in drawn(widgets, shown, form, face_of)
     ]
     texts = [piece.slot for piece in fields if isinstance(piece, Blank)]
-    areas = [placement_of_area("qr", "", code.square) for code in codes]
+    areas = [placement_of_area("qr", None, code.square) for code in codes]
     areas += [_placed_button(piece) for piece in fields if isinstance(piece, Toggle)]
     _put_on_sheet(draft, page, [*placed, *map(placement_of_field, texts, fonts), *areas])
     if fields or codes:

@@ -40,7 +40,8 @@ class Placement(NamedTuple):
         face: which of the template's faces values are drawn with; NO_FACE for what is no text.
         size: of the font, in points.
         align: which point of its line stays: 0 the left end, 0.5 the centre, 1 the right end.
-        default: what is drawn without a value; None when one must be given.
+        default: what is drawn without a value; None when it is never empty: a value must be given,
+            or is made here.
         max_lines: how many lines a value may take.
     """
 

@@ -20,7 +20,7 @@ from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Code, Literal, Mark, Placed, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 13
+ENGINE_VERSION = 14
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
