@@ -17,7 +17,7 @@ from fileservice.pdf.faces import Sign
 from fileservice.pdf.fitting import Row, Word, fitted
 from fileservice.pdf.fonts import FontSet
 from fileservice.pdf.formats import formatted
-from fileservice.pdf.geometry import number, numbers
+from fileservice.pdf.geometry import number
 from fileservice.pdf.metadata import information, metadata, text_string
 from fileservice.pdf.phrases import names_in, spoken
 from fileservice.pdf.placeholders import is_code
@@ -240,7 +240,7 @@ class CompiledTemplate:
         shown = [
             b"%s Tm %s"
             % (
-                numbers(row.matrix),
+                row.matrix.written,
                 b"".join([self._shown_word(part, text, extras) for part, text in row.words]),
             )
             for row in rows

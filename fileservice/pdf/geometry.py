@@ -1,6 +1,7 @@
 """Matrices and numbers as PDF writes them (ISO 32000-1 8.3.3 and 7.3.3)."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 # Annex C of ISO 32000-1 lets a page be 14,400 units wide; what lies this far away is on no page.
@@ -31,7 +32,8 @@ class Matrix(NamedTuple):
 
     def moved(self, x: float, y: float = 0.0) -> "Matrix":
         """Return this map with its origin at (x, y) of its own space."""
-        return self._replace(e=self.e + x * self.a + y * self.c, f=self.f + x * self.b + y * self.d)
+        a, b, c, d, e, f = self
+        return Matrix(a, b, c, d, e + x * a + y * c, f + x * b + y * d)
 
     def scaled(self, factor: float) -> "Matrix":
         """Return this map with its own space scaled about its origin."""
@@ -40,7 +42,8 @@ class Matrix(NamedTuple):
 
     def stretched(self, factor: float) -> "Matrix":
         """Return this map with its own x axis scaled about its origin."""
-        return self._replace(a=self.a * factor, b=self.b * factor)
+        a, b, c, d, e, f = self
+        return Matrix(a * factor, b * factor, c, d, e, f)
 
     def apply(self, x: float, y: float) -> tuple[float, float]:
         """Return where the point (x, y) comes to lie."""
@@ -53,6 +56,12 @@ class Matrix(NamedTuple):
         return Matrix(
             d / area, -b / area, -c / area, a / area, (c * f - d * e) / area, (b * e - a * f) / area
         )
+
+    @property
+    def written(self) -> bytes:
+        """The six numbers as PDF writes them; most lines of text share the first four."""
+        a, b, c, d, e, f = self
+        return b"%s %s %s" % (_written(a, b, c, d), number(e), number(f))
 
     @property
     def x_scale(self) -> float:
@@ -69,6 +78,11 @@ class Matrix(NamedTuple):
 
 
 IDENTITY = Matrix(1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+@lru_cache(maxsize=1024)
+def _written(*values: float) -> bytes:
+    return numbers(values)
 
 
 def number(value: float) -> bytes:
