@@ -1,6 +1,5 @@
 """The work on a batch: every line is tried, and when none is wrong, every line is issued."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -122,7 +121,7 @@ def issue(lease: Lease, entries: Sequence[Entry], fillers: Fillers, tools: Tools
     have = issued_lines(lease.batch_id)
     left = [entry for entry in entries if entry.line not in have]
     static = tools.template.plan.static
-    tools.blocks.keep(hashlib.sha256(static).hexdigest(), static, draft=lease.batch_id)
+    tools.blocks.keep(tools.template.static_digest.hexdigest(), static, draft=lease.batch_id)
     for rows in fillers.issue(left, stamped=tools.stamped):
         backlog.keep(lease, rows, now=datetime.now(UTC))
         have.update(row.line for row in rows if row.line is not None)

@@ -8,7 +8,7 @@ backslashes, operators and placeholders in a value are only letters.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import NamedTuple, TypeGuard
 
@@ -91,6 +91,11 @@ class CompiledTemplate:
         changing = (plan.programs, plan.fonts, plan.links, plan.captions)
         numbers = (each.number for kind in changing for each in kind)
         self.numbers = sorted([plan.info, plan.metadata, *numbers])
+
+    @cached_property
+    def static_digest(self) -> "hashlib._Hash":
+        """The SHA-256 of what all certificates begin with; copy it before it is fed more."""
+        return hashlib.sha256(self.plan.static)
 
     def fill(
         self,
