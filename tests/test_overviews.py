@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from fileservice.overviews import Input, inputs_of, mentions_of, warnings_of
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.filling import CompiledTemplate
@@ -60,6 +62,23 @@ def test_a_file_that_was_damaged_is_warned_of() -> None:
     damaged = page_of(TEXT).replace(b"startxref\n", b"startxref\n99")
 
     assert warnings_of(compiled(damaged))[1].startswith("The file is damaged")
+
+
+@pytest.mark.parametrize(
+    ("catalog", "more", "said"),
+    [
+        (b"/OpenAction<</S/JavaScript/JS(x)>>", b"null", "scripts"),
+        (b"/Names<</JavaScript<</Names[]>>>>", b"null", "scripts"),
+        (b"/OpenAction 6 0 R", b"<</S/Launch/F(x)>>", "actions"),
+        (b"/Names<</EmbeddedFiles<</Names[]>>>>", b"<</S/JavaScript>>", "attached files, scripts"),
+        (b"/AA<</WC<</S/Named>>>>", b"7", "actions"),
+        (b"", b"<</Type/Annot/Subtype/Movie>>", "films, sounds and models"),
+    ],
+)
+def test_what_is_left_out_is_told(catalog: bytes, more: bytes, said: str) -> None:
+    template = compiled(page_of(TEXT, catalog=catalog, more=[more]))
+
+    assert warnings_of(template)[1:] == [f"Certificates come without its {said}."]
 
 
 def test_a_claim_that_certificates_cannot_make_is_told() -> None:

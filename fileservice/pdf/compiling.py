@@ -35,6 +35,7 @@ from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.flattening import compile_with_fields, lay_links
 from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.freezing import Frozen, freeze
+from fileservice.pdf.leftovers import left_out
 from fileservice.pdf.metadata import About
 from fileservice.pdf.phrases import plain_text
 from fileservice.pdf.placeholders import PLACEHOLDER
@@ -98,6 +99,7 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan
     # Later ones are about what is made of it.
     is_repaired = bool(pdf.get_warnings())
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set, wishes, is_repaired)
+    absent = left_out(pdf)
     form = _form(pdf)
     for draft.page, page in enumerate(pdf.pages, 1):
         try:
@@ -116,7 +118,7 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan
     claims, lost = kept_claims(told, has_intent="/OutputIntents" in pdf.Root, is_tagged=is_tagged)
     _describe(draft, title, language)
     about = About(claims, language, told.creators, told.rights)
-    return _frozen(draft, digest, title, about, lost)
+    return _frozen(draft, digest, title, about, [*lost, *absent])
 
 
 def _is_drawn_over(page: Page) -> bool:

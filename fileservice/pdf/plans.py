@@ -20,7 +20,7 @@ from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Code, Literal, Mark, Placed, Slot, Value
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 14
+ENGINE_VERSION = 15
 FORMAT = b"fileservice compiled template %d\n" % ENGINE_VERSION
 
 
@@ -81,7 +81,7 @@ class Plan:
         root: that of its catalog.
         title: its title, maybe with placeholders; "" for none.
         about: what its metadata say of all its certificates.
-        lost: what the template says of itself and its certificates do not, in sentences.
+        lost: what the template says of itself or has, and its certificates do not, in sentences.
         prefix: with what the names of the faces among a page's fonts begin.
         size: how many objects there are, and with that the next free number.
         xref: the cross-reference lines, with `%010d` for each object above, by number.
