@@ -44,3 +44,11 @@ def draw_annotations(draft: Draft, page: Page) -> None:
 def is_drawn(annotation: Dictionary) -> bool:
     """Tell whether it is one of these, and seen."""
     return name_of(annotation.get("/Subtype")) in DRAWN and not Widget((annotation,)).is_hidden
+
+
+def is_drawn_over(page: Page) -> bool:
+    """Tell whether something lies over the page that is drawn into it."""
+    return any(
+        annotation.get("/Subtype") == Name.Widget or is_drawn(annotation)
+        for annotation in dictionaries(page.obj.get("/Annots"))
+    )

@@ -3,18 +3,18 @@
 import hashlib
 import io
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import replace
 
 import pikepdf
-from pikepdf import Dictionary, Name, Object, Page, Pdf, String
+from pikepdf import Dictionary, Name, Object, Pdf
 
 from fileservice.errors import BadValue
 from fileservice.pdf.activecontent import remove_active_content
-from fileservice.pdf.annotations import draw_annotations, is_drawn
+from fileservice.pdf.annotations import draw_annotations, is_drawn_over
 from fileservice.pdf.answers import MAX_FILE_BYTES
 from fileservice.pdf.captions import take_captions
 from fileservice.pdf.conformance import kept_claims
+from fileservice.pdf.describing import describe, language_in, title_in
 from fileservice.pdf.draft import Draft
 from fileservice.pdf.encodings import UNREADABLE
 from fileservice.pdf.errors import (
@@ -41,12 +41,10 @@ from fileservice.pdf.phrases import plain_text
 from fileservice.pdf.placeholders import PLACEHOLDER
 from fileservice.pdf.plans import Caption, Open, Plan, Program
 from fileservice.pdf.rules import Rule
-from fileservice.pdf.sidefiles import LANGUAGE, SideFile, read_side_file
+from fileservice.pdf.sidefiles import SideFile, read_side_file
 from fileservice.pdf.slots import PAGE, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
-from fileservice.pdf.templatefonts import text_of
-from fileservice.pdf.trees import dictionaries
-from fileservice.pdf.xmp import Told, told_by
+from fileservice.pdf.xmp import told_by
 
 MAX_PAGES = 20
 MAX_OBJECTS = 20_000
@@ -93,9 +91,9 @@ def plan_template(content: bytes, font_set: FontSet, side: bytes = b"") -> Plan:
 def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan:
     _check(pdf)
     told = told_by(pdf)
-    title = plain_text(wishes.title) or _title(pdf) or told.title
-    language = wishes.language or _language(pdf, told)
-    is_tagged = not any(map(_is_drawn_over, pdf.pages))
+    title = plain_text(wishes.title) or title_in(pdf) or told.title
+    language = wishes.language or language_in(pdf, told)
+    is_tagged = not any(map(is_drawn_over, pdf.pages))
     # Later ones are about what is made of it.
     is_repaired = bool(pdf.get_warnings())
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set, wishes, is_repaired)
@@ -116,32 +114,9 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan
     lay_links(draft)
     take_captions(draft)
     claims, lost = kept_claims(told, has_intent="/OutputIntents" in pdf.Root, is_tagged=is_tagged)
-    _describe(draft, title, language)
+    describe(draft, title, language)
     about = About(claims, language, told.creators, told.rights)
     return _frozen(draft, digest, title, about, [*lost, *absent])
-
-
-def _is_drawn_over(page: Page) -> bool:
-    """Tell whether something lies over the page that is drawn into it."""
-    return any(
-        annotation.get("/Subtype") == Name.Widget or is_drawn(annotation)
-        for annotation in dictionaries(page.obj.get("/Annots"))
-    )
-
-
-def _describe(draft: Draft, title: str, language: str) -> None:
-    """Let the catalog say what it knows, and each certificate what is its own."""
-    catalog = draft.pdf.Root
-    catalog.Metadata = draft.mark(Dictionary())
-    draft.pdf.trailer.Info = draft.mark(Dictionary())
-    if language:
-        catalog.Lang = String(language)
-    elif "/Lang" in catalog:
-        del catalog["/Lang"]
-    if title:
-        shown = catalog.get("/ViewerPreferences")
-        catalog.ViewerPreferences = copy(shown) if isinstance(shown, Dictionary) else Dictionary()
-        catalog.ViewerPreferences.DisplayDocTitle = True
 
 
 def _opened(content: bytes) -> Pdf:
@@ -191,15 +166,6 @@ def _is_signature(value: Object) -> bool:
 def _form(pdf: Pdf) -> Dictionary:
     form = pdf.Root.get("/AcroForm")
     return form if isinstance(form, Dictionary) else Dictionary()
-
-
-def _title(pdf: Pdf) -> str:
-    return plain_text(text_of(pdf.docinfo.get("/Title"))) if "/Info" in pdf.trailer else ""
-
-
-def _language(pdf: Pdf, told: Told) -> str:
-    language = text_of(pdf.Root.get("/Lang")) or told.language
-    return language if LANGUAGE.fullmatch(language) else ""
 
 
 def _refuse_unknown(draft: Draft) -> None:

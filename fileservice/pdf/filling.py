@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
-from itertools import accumulate
 from typing import NamedTuple, TypeGuard
 
 from fileservice.pdf.errors import MissingGlyph, MissingValue, UnknownValue
@@ -18,6 +17,7 @@ from fileservice.pdf.fitting import Row, Word, fitted
 from fileservice.pdf.fonts import FontSet
 from fileservice.pdf.formats import formatted
 from fileservice.pdf.geometry import number
+from fileservice.pdf.joining import joined
 from fileservice.pdf.metadata import information, metadata, text_string
 from fileservice.pdf.phrases import names_in, spoken
 from fileservice.pdf.placeholders import is_code
@@ -88,9 +88,6 @@ class CompiledTemplate:
         self.set_text = lru_cache(maxsize=CACHED_TEXTS)(self._set_text)
         self.encode = lru_cache(maxsize=CACHED_TEXTS)(self._encode)
         self.subset = lru_cache(maxsize=CACHED_SUBSETS)(self._subset)
-        changing = (plan.programs, plan.fonts, plan.links, plan.captions)
-        numbers = (each.number for kind in changing for each in kind)
-        self.numbers = sorted([plan.info, plan.metadata, *numbers])
 
     @cached_property
     def static_digest(self) -> "hashlib._Hash":
@@ -171,7 +168,7 @@ class CompiledTemplate:
             added += subset.objects(plan.size + at * OBJECTS_PER_SUBSET, compress=False)
         inputs = repr((plan.digest, plan.side, sorted(texts.items()), number, link))
         identity = hashlib.blake2b(inputs.encode(), digest_size=16).hexdigest()
-        return self._joined(bodies, added, identity.encode())
+        return joined(plan, bodies, added, identity.encode())
 
     def titled(self, values: Mapping[str, str], *, issued_at: datetime) -> str:
         """Return the title of the certificate that `fill` returns for the same."""
@@ -299,23 +296,6 @@ class CompiledTemplate:
 
     def _subset(self, face: str, signs: frozenset[Sign]) -> Subset:
         return Subset(self.fonts.faces[face], signs)
-
-    def _joined(
-        self, bodies: Mapping[int, bytes], added: Sequence[bytes], identity: bytes
-    ) -> bytes:
-        plan = self.plan
-        objects = [b"%d 0 obj\n%s\nendobj\n" % (n, bodies[n]) for n in self.numbers]
-        objects += [b"%d 0 obj\n%s\nendobj\n" % row for row in enumerate(added, plan.size)]
-        offsets = list(accumulate(map(len, objects), initial=len(plan.static)))
-        replaced = len(self.numbers)
-        xref = plan.xref % tuple(offsets[:replaced])
-        more = b"".join([b"%010d 00000 n \n" % offset for offset in offsets[replaced:-1]])
-        size = plan.size + len(added)
-        tail = (
-            b"xref\n0 %d\n%s%strailer\n<</Size %d/Root %d 0 R/Info %d 0 R/ID[<%s><%s>]>>\n"
-            b"startxref\n%d\n%%%%EOF\n"
-        ) % (size, xref, more, size, plan.root, plan.info, identity, identity, offsets[-1])
-        return b"".join((plan.static, *objects, tail))
 
 
 def _captioned(caption: Caption, texts: Mapping[str, str]) -> bytes:
