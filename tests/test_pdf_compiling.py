@@ -521,17 +521,52 @@ def with_signature() -> bytes:
     return page_of(TJ, catalog=b"/AcroForm<</Fields[6 0 R]/SigFlags 3>>", more=(field,))
 
 
+USAGE_RIGHTS = b"<</Type/Sig/ByteRange[0 1 2 3]>>"
+SIGNATURE = b"<</Type/Sig/ByteRange[0 4 5 6]>>"
+
+
+def test_rights_that_a_reader_was_given_are_no_signature() -> None:
+    template = page_of(TJ, catalog=b"/Perms<</UR3 6 0 R>>", more=(USAGE_RIGHTS,))
+
+    certificate = checked(compiled(template).fill({}, issued_at=NOW))
+
+    assert b"/ByteRange" not in certificate
+
+
+def test_a_form_that_is_told_in_fields_too_is_filled_without_its_xfa() -> None:
+    field = b"<</Subtype/Widget/FT/Tx/T(name)/Rect[100 700 400 720]>>"
+    form = b"/AcroForm<</Fields[6 0 R]/XFA[(datasets)(MARK)]/DA(/Helv 12 Tf)>>"
+
+    template = compiled(page_of(TJ, page=b"/Annots[6 0 R]", catalog=form, more=(field,)))
+
+    certificate = checked(template.fill({"name": "Ada"}, issued_at=NOW))
+    assert "Ada" in text_of(certificate)
+    assert b"MARK" not in certificate
+
+
 @pytest.mark.parametrize(
     ("template", "kind", "words"),
     [
         (b"<!doctype html><title>404</title>", NotPdf, "<!doctype html>"),
         (b"", NotPdf, "begins with"),
         (b"%PDF-1.7 and nothing else", Damaged, "trailer"),
+        (pdf_of([b"<</Type/Catalog>>"]), Damaged, "be read: unable to find page tree."),
+        (pdf_of([b"<<>>"], b"/Encrypt 1"), Encrypted, "unknown way: /Encrypt"),
         (page_of(TJ)[:-400], Damaged, "cannot be read"),
         (b"%PDF-1.4" + bytes(20 << 20), OverLimits, "20,971,528 bytes"),
         (with_signature(), Signed, "unsigned original"),
         (page_of(TJ, catalog=b"/Perms<</DocMDP 5 0 R>>"), Signed, "unsigned original"),
         (page_of(TJ, catalog=b"/AcroForm<</Fields[]/XFA[]>>"), Xfa, "print it to a PDF"),
+        (
+            page_of(TJ, catalog=b"/NeedsRendering true/AcroForm<</Fields[6 0 R]/XFA[]>>"),
+            Xfa,
+            "print it to a PDF",
+        ),
+        (
+            page_of(TJ, catalog=b"/Perms<</UR3 6 0 R>>", more=(USAGE_RIGHTS, SIGNATURE)),
+            Signed,
+            "unsigned original",
+        ),
         (
             page_of(b"BT /F1 9 Tf 9 9 Td (Issued ) Tj %timestamp%\n(2026) Tj ET"),
             NoPlaceholders,
@@ -633,9 +668,9 @@ def test_a_broken_page_program_is_refused() -> None:
 
 
 def test_more_lines_with_placeholders_than_are_taken_are_refused() -> None:
-    program = b"BT /F1 9 Tf 9 800 Td %b ET" % (b"(%a%) Tj 0 -30 Td " * 201)
+    program = b"BT /F1 9 Tf 9 800 Td %b ET" % (b"(%a%) Tj 0 -30 Td " * 501)
 
-    with pytest.raises(OverLimits, match="200 lines"):
+    with pytest.raises(OverLimits, match="500 lines"):
         compiled(page_of(program))
 
 

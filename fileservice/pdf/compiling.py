@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pikepdf
-from pikepdf import Dictionary, Name, Object, Pdf
+from pikepdf import Pdf
 
 from fileservice.errors import BadValue
 from fileservice.pdf.activecontent import remove_active_content
 from fileservice.pdf.annotations import draw_annotations, is_drawn_over
-from fileservice.pdf.answers import MAX_FILE_BYTES
 from fileservice.pdf.captions import take_captions
 from fileservice.pdf.conformance import kept_claims
 from fileservice.pdf.describing import describe, language_in, title_in
@@ -20,14 +19,10 @@ from fileservice.pdf.encodings import UNREADABLE
 from fileservice.pdf.errors import (
     BadSideFile,
     Damaged,
-    Encrypted,
     NoPlaceholders,
-    NotPdf,
     NoUnicode,
     OverLimits,
-    Signed,
     TemplateError,
-    Xfa,
 )
 from fileservice.pdf.faces import Sign
 from fileservice.pdf.fields import near_misses
@@ -37,6 +32,7 @@ from fileservice.pdf.fonts import Face, FontSet
 from fileservice.pdf.freezing import Frozen, freeze
 from fileservice.pdf.leftovers import left_out
 from fileservice.pdf.metadata import About
+from fileservice.pdf.opening import BROKEN, form_of, opened, refuse_unfit
 from fileservice.pdf.phrases import plain_text
 from fileservice.pdf.placeholders import PLACEHOLDER
 from fileservice.pdf.plans import Caption, Open, Plan, Program
@@ -46,9 +42,7 @@ from fileservice.pdf.slots import PAGE, Slot, Value
 from fileservice.pdf.subsets import OBJECTS_PER_SUBSET, Subset
 from fileservice.pdf.xmp import told_by
 
-MAX_PAGES = 20
-MAX_OBJECTS = 20_000
-MAX_SLOTS = 200
+MAX_SLOTS = 500  # an authority's form of two pages has 240 fields
 # What names and titles are written with; what a template's own subset has costs a certificate
 # nothing.
 LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2027)))) + "€№™"
@@ -58,9 +52,6 @@ MADE_HERE = {
     "id": "0123456789ABCDEFGHJKMNPQRSTVWXYZ",
     PAGE: "0123456789",
 }
-# How pikepdf says that an object is not what it was asked for: a number of 20 digits, a name that
-# is no text, a stream that does not unpack. Any line that looks into a template can meet them.
-BROKEN = (pikepdf.PdfError, OverflowError, TypeError, ValueError)
 
 
 def compile_template(content: bytes, font_set: FontSet, side: bytes = b"") -> CompiledTemplate:
@@ -78,8 +69,9 @@ def plan_template(content: bytes, font_set: FontSet, side: bytes = b"") -> Plan:
         TemplateError: it cannot be filled; the error says why and what to do.
     """
     wishes = read_side_file(side)
-    pdf = _opened(content)
+    pdf = opened(content)
     try:
+        refuse_unfit(pdf)
         plan = _planned(pdf, hashlib.sha256(content).hexdigest(), font_set, wishes)
     except BROKEN as error:
         raise Damaged(
@@ -89,7 +81,6 @@ def plan_template(content: bytes, font_set: FontSet, side: bytes = b"") -> Plan:
 
 
 def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan:
-    _check(pdf)
     told = told_by(pdf)
     title = plain_text(wishes.title) or title_in(pdf) or told.title
     language = wishes.language or language_in(pdf, told)
@@ -98,7 +89,7 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan
     is_repaired = bool(pdf.get_warnings())
     draft = Draft(pdf, f"/Fs{digest[:12]}", font_set, wishes, is_repaired)
     absent = left_out(pdf)
-    form = _form(pdf)
+    form = form_of(pdf)
     for draft.page, page in enumerate(pdf.pages, 1):
         try:
             draw_annotations(draft, page)
@@ -117,55 +108,6 @@ def _planned(pdf: Pdf, digest: str, font_set: FontSet, wishes: SideFile) -> Plan
     describe(draft, title, language)
     about = About(claims, language, told.creators, told.rights)
     return _frozen(draft, digest, title, about, [*lost, *absent])
-
-
-def _opened(content: bytes) -> Pdf:
-    if b"%PDF-" not in content[:1024]:
-        start = content[:16].decode("ascii", "backslashreplace")
-        raise NotPdf(f"This is not a PDF; it begins with {start!r}.")
-    if len(content) > MAX_FILE_BYTES:
-        raise OverLimits(
-            f"The template is {len(content):,} bytes long, {MAX_FILE_BYTES:,} are accepted."
-        )
-    try:
-        return pikepdf.open(io.BytesIO(content))
-    except pikepdf.PasswordError as error:
-        raise Encrypted(
-            "The template is password-protected; save an unprotected copy (qpdf --decrypt)."
-        ) from error
-    except BROKEN as error:
-        # "stream <...>: unable to find trailer": the first half is about us.
-        reason = str(error).rpartition(">: ")[2]
-        raise Damaged(f"The template cannot be read: {reason}.") from error
-
-
-def _check(pdf: Pdf) -> None:
-    if pdf.is_encrypted:
-        raise Encrypted("The template is protected; save an unprotected copy (qpdf --decrypt).")
-    if len(pdf.objects) > MAX_OBJECTS:
-        raise OverLimits(f"The template has more than {MAX_OBJECTS:,} objects.")
-    if len(pdf.pages) > MAX_PAGES:
-        raise OverLimits(f"The template has {len(pdf.pages)} pages, {MAX_PAGES} are accepted.")
-    if not len(pdf.pages):
-        raise Damaged("The template has no page.")
-    if "/Perms" in pdf.Root or any(map(_is_signature, pdf.objects)):
-        raise Signed(
-            "The template carries a digital signature, which filling would break;"
-            " use the unsigned original."
-        )
-    if "/XFA" in _form(pdf):
-        raise Xfa("The template is a dynamic XFA form; print it to a PDF and use that.")
-
-
-def _is_signature(value: Object) -> bool:
-    return isinstance(value, Dictionary) and (
-        "/ByteRange" in value or (value.get("/FT") == Name.Sig and "/V" in value)
-    )
-
-
-def _form(pdf: Pdf) -> Dictionary:
-    form = pdf.Root.get("/AcroForm")
-    return form if isinstance(form, Dictionary) else Dictionary()
 
 
 def _refuse_unknown(draft: Draft) -> None:
