@@ -1,11 +1,12 @@
 """The certificates of a batch, brought together a few at a time."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from fileservice.backlog import Ordered
-from fileservice.batches.archives import Archive, Item, name_of
+from fileservice.batches.archives import Archive, Item, name_of, size_of
 from fileservice.issuing import Damaged, IssuedFile, Issuing
 from fileservice.pdf.merging import MergedFile
 from fileservice.registry import Glance, Registry
@@ -36,6 +37,11 @@ def item_of(row: Glance) -> Item:
     return Item(name_of(row.line, row.values).encode(), row.size)
 
 
+def archive_size(rows: Iterable[Glance]) -> int:
+    """Return the bytes of the ZIP file of certificates."""
+    return size_of(map(item_of, rows))
+
+
 async def archive(
     issuing: Issuing, ordered: Ordered, rows: Sequence[Glance]
 ) -> AsyncGenerator[bytes]:
@@ -46,9 +52,14 @@ async def archive(
         Damaged, OSError: one cannot be had any more.
     """
     archive = Archive(ordered.issued_at.astimezone(ZoneInfo(ordered.zone)))
-    async for row, file in files(issuing, ordered.id, rows):
-        yield archive.add(item_of(row).name, file.content)
+    async for portion, files in filed(issuing, ordered.id, rows):
+        yield await asyncio.to_thread(_archived, archive, portion, files)
     yield archive.end()
+
+
+def _archived(archive: Archive, rows: Sequence[Glance], files: Sequence[IssuedFile]) -> bytes:
+    pairs = zip(rows, files, strict=True)
+    return b"".join([archive.add(item_of(row).name, file.content) for row, file in pairs])
 
 
 async def merged(
@@ -63,9 +74,14 @@ async def merged(
     # The title of a certificate may be somebody's name.
     title, identity = ordered.template.partition("?")[0], digest_of(ordered, rows)[:32]
     merged = MergedFile(title=title, made_at=ordered.issued_at, identity=identity)
-    async for _, file in files(issuing, ordered.id, rows):
-        yield merged.add(file.content, block=file.block, stop=file.shared)
-    yield merged.end()
+    async for _, files in filed(issuing, ordered.id, rows):
+        yield await asyncio.to_thread(_merged, merged, files)
+    yield await asyncio.to_thread(merged.end)
+
+
+def _merged(merged: MergedFile, files: Sequence[IssuedFile]) -> bytes:
+    added = [merged.add(file.content, block=file.block, stop=file.shared) for file in files]
+    return b"".join(added)
 
 
 def digest_of(ordered: Ordered, rows: Sequence[Glance]) -> str:
@@ -76,11 +92,11 @@ def digest_of(ordered: Ordered, rows: Sequence[Glance]) -> str:
     return digest.hexdigest()
 
 
-async def files(
+async def filed(
     issuing: Issuing, batch_id: str, rows: Sequence[Glance]
-) -> AsyncIterator[tuple[Glance, IssuedFile]]:
+) -> AsyncIterator[tuple[list[Glance], list[IssuedFile]]]:
     """
-    Yield the files of certificates.
+    Yield some certificates with their files, until all were there.
 
     Raises:
         Damaged, OSError: one cannot be had any more.
@@ -90,8 +106,7 @@ async def files(
         issued = await issuing.registry.of_lines(batch_id, lines)
         if [row.line for row in issued] != lines:
             raise Damaged(f"certificates of batch {batch_id} are gone")
-        for pair in zip(portion, await issuing.files(issued), strict=True):
-            yield pair
+        yield portion, await issuing.files(issued)
 
 
 def portions(rows: Sequence[Glance]) -> list[list[Glance]]:

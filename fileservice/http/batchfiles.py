@@ -1,5 +1,6 @@
 """The certificates of a batch, given out together."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -10,7 +11,6 @@ from django.http.response import HttpResponseBase
 
 from fileservice.backlog import Ordered
 from fileservice.batches import gathering, lists
-from fileservice.batches.archives import size_of
 from fileservice.conditions import Version
 from fileservice.disposition import format_attachment
 from fileservice.downloads import decide
@@ -29,8 +29,8 @@ from fileservice.registry import Glance
 async def archived(request: NativeRequest, key: str) -> HttpResponseBase:
     """GET /batches/<key>/certificates.zip gives all out that are not revoked, a file each."""
     resources, ordered, rows = await ended(request, key)
-    size = size_of(map(gathering.item_of, rows))
-    version = version_of(ordered, rows)
+    size = await asyncio.to_thread(gathering.archive_size, rows)
+    version = await asyncio.to_thread(version_of, ordered, rows)
     headers = headers_of("certificates.zip", "application/zip", version)
     decision = decide(asked_by(request), version, size)
     if decision.status == HTTPStatus.NOT_MODIFIED:
@@ -50,7 +50,7 @@ async def archived(request: NativeRequest, key: str) -> HttpResponseBase:
 async def merged(request: NativeRequest, key: str) -> HttpResponseBase:
     """GET /batches/<key>/certificates.pdf gives all out that are not revoked, in one file."""
     resources, ordered, rows = await ended(request, key)
-    version = version_of(ordered, rows)
+    version = await asyncio.to_thread(version_of, ordered, rows)
     headers = headers_of("certificates.pdf", "application/pdf", version)
     if decide(asked_by(request), version, 0).status == HTTPStatus.NOT_MODIFIED:
         return not_modified(headers)
