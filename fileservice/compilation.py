@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from fileservice.pdf.authoring import Kind
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, open_fonts
+from fileservice.pdf.packing import pack, unpack
 from fileservice.pdf.plans import ENGINE_VERSION, Plan
 from fileservice.pdf.sandbox import author_apart, compile_apart
 
@@ -80,7 +81,7 @@ class Compiler:
             async with self._children:
                 plan = await self._compiled_apart(content, side)
             if keep:
-                await asyncio.to_thread(write_whole, file, plan.to_bytes())
+                await asyncio.to_thread(write_whole, file, pack(plan))
         return plan
 
     async def _compiled_apart(self, content: bytes, side: bytes) -> Plan:
@@ -103,7 +104,7 @@ def _joined(digest: str, side: str) -> str:
 def _read_plan(file: Path) -> Plan | None:
     """Return the plan that some worker kept; None when there is none, or it is not whole."""
     try:
-        return Plan.from_bytes(file.read_bytes())
+        return unpack(file.read_bytes())
     except (OSError, ValueError, KeyError, TypeError):
         # Whatever is wrong with it, it can be made anew from the template.
         return None

@@ -12,6 +12,7 @@ from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fitting import LEAST_STRETCH, Row, Word, fitted
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.geometry import Matrix
+from fileservice.pdf.packing import pack, unpack
 from fileservice.pdf.plans import Plan
 from fileservice.pdf.slots import LEAST_SCALE, Literal, Slot, Value
 from fileservice.pdf.wrapping import split_words
@@ -132,4 +133,4 @@ def test_a_wrapped_value_is_on_the_page_whole() -> None:
 
 
 def test_the_number_of_lines_is_kept_on_disk() -> None:
-    assert Plan.from_bytes(plan().to_bytes()) == plan()
+    assert unpack(pack(plan())) == plan()

@@ -10,7 +10,7 @@ from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.errors import BadSideFile, MissingValue, NoPlaceholders, NotAChoice
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import shipped_fonts
-from fileservice.pdf.plans import Plan
+from fileservice.pdf.packing import pack, unpack
 from tests.pdfs import FORM, checked, page_of, program_of, stream_of, text_of
 from tests.rasters import Draw, by_pdfium, by_poppler, dark_share
 
@@ -45,7 +45,7 @@ def template_of(*buttons: bytes, more: Sequence[bytes] = (), content: bytes = b"
 
 def compiled(template: bytes) -> CompiledTemplate:
     plan = compile_template(template, shipped_fonts()).plan
-    return CompiledTemplate(Plan.from_bytes(plan.to_bytes()), shipped_fonts())
+    return CompiledTemplate(unpack(pack(plan)), shipped_fonts())
 
 
 def filled(template: bytes, **values: str) -> bytes:

@@ -13,8 +13,8 @@ from fileservice.compilation import Compiler
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, shipped_fonts
+from fileservice.pdf.packing import pack, unpack
 from fileservice.pdf.phrases import MAX_PHRASE_CHARACTERS
-from fileservice.pdf.plans import Plan
 from fileservice.pdf.xmp import MAX_PACKET_BYTES
 from tests.pdfs import checked, page_of, stream_of
 
@@ -287,14 +287,14 @@ def test_a_plan_is_read_back_as_it_was_written() -> None:
     plan = compiled(titled(b"(For %name%)", packet)).plan
 
     assert plan.lost
-    assert Plan.from_bytes(plan.to_bytes()) == plan
+    assert unpack(pack(plan)) == plan
 
 
 def test_a_plan_with_texts_that_are_read_aloud_is_read_back() -> None:
     plan = compiled(tagged(b"/Alt(Seal of %name%)")).plan
 
     assert len(plan.captions) == 3
-    assert Plan.from_bytes(plan.to_bytes()) == plan
+    assert unpack(pack(plan)) == plan
 
 
 async def test_a_claim_that_is_lost_is_logged(

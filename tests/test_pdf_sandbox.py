@@ -21,7 +21,7 @@ from fileservice.pdf.errors import (
 )
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import shipped_fonts
-from fileservice.pdf.plans import FORMAT, Plan
+from fileservice.pdf.packing import FORMAT, pack, unpack
 from fileservice.pdf.sandbox import compile_apart
 from tests.pdfs import HELVETICA, checked, page_of, pdf_of, shipped_template, stream_of, text_of
 
@@ -156,7 +156,7 @@ async def test_deep_nesting_ends_nothing_but_the_template() -> None:
 async def test_a_compiled_template_is_the_same_from_a_pipe() -> None:
     plan = await compile_apart(shipped_template(), shipped_fonts())
 
-    assert Plan.from_bytes(plan.to_bytes()) == plan
+    assert unpack(pack(plan)) == plan
     assert "2026" in text_of(CompiledTemplate(plan, shipped_fonts()).fill({}, issued_at=NOW))
 
 
@@ -174,7 +174,7 @@ async def test_a_compiled_template_is_the_same_from_a_pipe() -> None:
 )
 def test_a_form_that_is_not_whole_is_refused(form: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
-        Plan.from_bytes(form)
+        unpack(form)
 
 
 def test_a_form_that_is_cut_is_refused() -> None:
@@ -183,7 +183,7 @@ def test_a_form_that_is_cut_is_refused() -> None:
     form += b"%d\n%b" % (len(head), head)
 
     with pytest.raises(KeyError):
-        Plan.from_bytes(bytes(form))
+        unpack(bytes(form))
 
 
 @pytest.mark.parametrize(

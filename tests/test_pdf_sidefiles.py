@@ -13,7 +13,7 @@ from fileservice.pdf.errors import BadSideFile, MissingValue, TooLong
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.formats import formatted
-from fileservice.pdf.plans import Plan
+from fileservice.pdf.packing import pack, unpack
 from fileservice.pdf.sidefiles import MAX_SIDE_FILE_BYTES, read_side_file
 from tests.pdfs import checked, form_of, page_of, program_of, text_of, words_of
 
@@ -184,7 +184,7 @@ def test_other_wishes_make_another_file() -> None:
 def test_a_plan_keeps_its_wishes_on_disk() -> None:
     plan = wished(PLAIN, max_lines=3, min_size=9, format="upper", color="#123456").plan
 
-    assert Plan.from_bytes(plan.to_bytes()) == plan
+    assert unpack(pack(plan)) == plan
 
 
 def test_no_side_file_wishes_nothing() -> None:

@@ -9,7 +9,7 @@ from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.errors import NoPlaceholders, NotAChoice, OverLimits, TooLong
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import shipped_fonts
-from fileservice.pdf.plans import Plan
+from fileservice.pdf.packing import pack, unpack
 from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Value
 from tests.pdfs import checked, form_of, lines_of, program_of, stream_of, text_of, words_of
@@ -27,7 +27,7 @@ COMBO, EDITABLE, SEVERAL = 1 << 17, 1 << 17 | 1 << 18, 1 << 21
 
 def compiled(template: bytes, side: bytes = b"") -> CompiledTemplate:
     plan = compile_template(template, shipped_fonts(), side).plan
-    return CompiledTemplate(Plan.from_bytes(plan.to_bytes()), shipped_fonts())
+    return CompiledTemplate(unpack(pack(plan)), shipped_fonts())
 
 
 def filled(template: bytes, **values: str) -> bytes:

@@ -220,13 +220,14 @@ def test_all_letters_of_mixed_scripts_are_read_back(name: str) -> None:
 def test_same_names_make_same_bytes_in_every_process(tmp_path: Path) -> None:
     program = (
         "import sys, datetime, hashlib; from pathlib import Path;"
+        "from fileservice.pdf.packing import pack;"
         "from fileservice.pdf.compiling import compile_template;"
         "from fileservice.pdf.fonts import open_fonts;"
         "fonts = open_fonts([Path(folder) for folder in sys.argv[2:]]);"
         "template = compile_template(Path(sys.argv[1]).read_bytes(), fonts);"
         "now = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC);"
         "values = {'name': 'Ada 张伟 שלום नमस्ते ქა 김'};"
-        "print(fonts.fingerprint, hashlib.sha256(template.plan.to_bytes()).hexdigest(),"
+        "print(fonts.fingerprint, hashlib.sha256(pack(template.plan)).hexdigest(),"
         " hashlib.sha256(template.fill(values, issued_at=now)).hexdigest())"
     )
     page = tmp_path / "template.pdf"

@@ -16,6 +16,7 @@ from fileservice.pdf.answers import answer, limit_this_process
 from fileservice.pdf.compiling import plan_template
 from fileservice.pdf.errors import TemplateError
 from fileservice.pdf.fonts import open_fonts
+from fileservice.pdf.packing import pack
 
 STREAM_BYTES = 32 << 20
 
@@ -45,7 +46,7 @@ def plan(content: bytes, side: bytes, fingerprint: str, folders: Sequence[Path])
     fonts = open_fonts(folders)
     if fonts.fingerprint != fingerprint:
         raise TemplateError("The service's fonts were changed; it has to be started again.")
-    return plan_template(content, fonts, side).to_bytes()
+    return pack(plan_template(content, fonts, side))
 
 
 if __name__ == "__main__":

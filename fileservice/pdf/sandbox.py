@@ -12,6 +12,7 @@ from fileservice.pdf.answers import MADE
 from fileservice.pdf.authoring import Kind
 from fileservice.pdf.errors import TEMPLATE_ERRORS, NotDrawn, OverLimits, TemplateError
 from fileservice.pdf.fonts import FontSet
+from fileservice.pdf.packing import unpack
 from fileservice.pdf.plans import Plan
 from fileservice.pdf.sidefiles import MAX_SIDE_FILE_BYTES
 
@@ -42,7 +43,7 @@ async def compile_apart(content: bytes, fonts: FontSet, side: bytes = b"") -> Pl
     # An argument of a program may have 128 KB, and this has half of that.
     said = side[: MAX_SIDE_FILE_BYTES + 1].hex()
     arguments = (said, fonts.fingerprint, *map(str, fonts.folders))
-    return Plan.from_bytes(await _answer("fileservice.pdf.child", *arguments, content=content))
+    return unpack(await _answer("fileservice.pdf.child", *arguments, content=content))
 
 
 async def author_apart(source: bytes, kind: Kind, folder: Path) -> bytes:
