@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,15 @@ def waited(server: Server, batch: Any, *, least: int | None = None) -> Any:
         time.sleep(LOOK_SECONDS)  # it tells nobody but who asks
         now = told(server, batch)
     raise AssertionError((now, server.log.read_text()[-2000:]))
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    """Return when something holds that tells nobody but who asks."""
+    for _ in range(int(START_SECONDS / LOOK_SECONDS)):
+        if holds():
+            return
+        time.sleep(LOOK_SECONDS)
+    raise AssertionError("it does not hold")
 
 
 def issued(server: Server, content: bytes, **members: str) -> Any:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Any
 import pytest
 
 from fileservice.backlog import MAX_WAITING
-from fileservice.rosters import MAX_ROSTER_BYTES
+from fileservice.batches.ordering import MAX_HELD_BYTES
+from fileservice.rosters import MAX_COMPLAINTS, MAX_ROSTER_BYTES
 from fileservice.signingkeys import make_signing_key
 from tests.client import FORM_TYPE, WAIT_SECONDS, Answer, field_part, file_part, form_body
 from tests.conftest import Server, need_program, serving
@@ -34,6 +36,7 @@ from tests.lists import (
     put_award,
     rows,
     told,
+    wait_for,
     waited,
 )
 from tests.pdfs import checked, page_of, text_of
@@ -315,6 +318,32 @@ def test_lines_that_cannot_be_drawn_are_told_and_nothing_is_issued(awarding: Ser
     assert fetch(awarding, refused["zip_url"]).status == 404
     page = fetch(awarding, refused["url"], PAGE)
     assert "Line 152" in page.text
+
+
+def test_of_many_bad_lines_so_many_are_told(awarding: Server) -> None:
+    content = "name\n" + "Ada \U000f0000\n" * 250
+
+    refused = waited(awarding, ordered(awarding, content.encode()))
+
+    assert (refused["state"], refused["checked"]) == ("refused", 100)
+    assert [each["line"] for each in refused["lines"]] == list(range(2, MAX_COMPLAINTS + 2))
+
+
+def test_lists_that_are_coming_in_take_a_bounded_memory(awarding: Server) -> None:
+    head = (
+        f"POST /batches/ HTTP/1.1\r\nHost: {awarding.host}:{awarding.port}\r\n"
+        f"Content-Type: text/csv\r\nContent-Length: {MAX_ROSTER_BYTES}\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        for _ in range(MAX_HELD_BYTES // MAX_ROSTER_BYTES):
+            connection = stack.enter_context(socket.create_connection(awarding.address))
+            connection.sendall(head.encode())
+        wait_for(lambda: order(awarding, b"name\n").status == 503)
+        refused = order(awarding, b"name\n")
+    wait_for(lambda: order(awarding, b"name\n").status == 422)
+
+    assert refused.json["code"] == "unavailable"
+    assert refused.headers["retry-after"] == "5"
 
 
 def test_certificates_are_given_out_together_when_all_are_issued(awarding: Server) -> None:

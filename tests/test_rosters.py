@@ -121,6 +121,11 @@ def test_a_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadRequest, match="more than 3 entries"):
         read_roster(b"n\n1\n2\n3\n4\n", "csv")
 
+    monkeypatch.setattr(rosters, "MAX_CELLS", 5)
+    assert len(read_roster(b"n,m\n1,2\n3,4\n", "csv").entries) == 2
+    with pytest.raises(BadRequest, match="more than 5 values"):
+        read_roster(b"n,m\n1,2\n3,4\n5,6\n", "csv")
+
     monkeypatch.setattr(rosters, "MAX_ROSTER_BYTES", 5)
     with pytest.raises(BadRequest, match="6 bytes"):
         read_roster(b"n\n1\n2\n", "csv")
