@@ -552,6 +552,13 @@ def test_a_form_that_is_told_in_fields_too_is_filled_without_its_xfa() -> None:
         (b"%PDF-1.7 and nothing else", Damaged, "trailer"),
         (pdf_of([b"<</Type/Catalog>>"]), Damaged, "be read: unable to find page tree."),
         (pdf_of([b"<<>>"], b"/Encrypt 1"), Encrypted, "unknown way: /Encrypt"),
+        (
+            pdf_of(
+                [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Kids[3 0 R 9 0 R]>>", b"<</Type/Page>>"]
+            ),
+            Damaged,
+            "/Count is wrong",
+        ),
         (page_of(TJ)[:-400], Damaged, "cannot be read"),
         (b"%PDF-1.4" + bytes(20 << 20), OverLimits, "20,971,528 bytes"),
         (with_signature(), Signed, "unsigned original"),

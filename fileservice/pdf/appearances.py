@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from typing import cast
 
-from pikepdf import Dictionary, Name, Object, PdfError, String
+from pikepdf import Dictionary, Name, Object, PikepdfError, String
 
 from fileservice.pdf.borders import FILLS, colour
 from fileservice.pdf.templatefonts import TemplateFont, read_font
@@ -41,6 +41,6 @@ def _font(form: Dictionary, written: bytes) -> TemplateFont:
     fonts = resources.get("/Font") if isinstance(resources, Dictionary) else None
     source = None
     if written and isinstance(fonts, Dictionary):
-        with suppress(PdfError):  # a name that is none, as "/#"
+        with suppress(PikepdfError):  # a name that is none, as "/#"
             source = fonts.get(cast("Name", Object.parse(written)))
     return read_font(source) if isinstance(source, Dictionary) else TemplateFont(DEFAULT_FONT)

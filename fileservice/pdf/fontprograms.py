@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from pikepdf import Dictionary, PdfError, Stream
+from pikepdf import Dictionary, PikepdfError, Stream
 
 from fileservice.pdf.encodings import STANDARD, UNREADABLE, character_of, tables
 
@@ -22,7 +22,7 @@ def builtin_texts(descriptor: object) -> Mapping[int, str]:
         return {}
     try:
         content = program.read_bytes()[:MAX_PROGRAM_BYTES]
-    except PdfError:
+    except PikepdfError:
         return {}
     clear = content.partition(ENCRYPTED)[0]
     start = ENCODING.search(clear)

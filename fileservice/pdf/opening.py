@@ -14,7 +14,7 @@ MAX_PAGES = 20
 MAX_OBJECTS = 20_000
 # How pikepdf says that an object is not what it was asked for: a number of 20 digits, a name that
 # is no text, a stream that does not unpack. Any line that looks into a template can meet them.
-BROKEN = (pikepdf.PdfError, OverflowError, TypeError, ValueError)
+BROKEN = (pikepdf.PikepdfError, OverflowError, TypeError, ValueError)
 # "stream <_io.BytesIO ...> (object 6 0, offset 561): /Encrypt ...": the first half is about us.
 OUR_HALF = re.compile(r"^.*?>(?: \([^)]*\))?: ")
 # What lets a reader save a form (ISO 32000-1 12.8.2.3): signed, but not by whoever wrote it.

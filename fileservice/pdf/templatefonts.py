@@ -125,7 +125,7 @@ def decoded(stream: Stream) -> bytes | None:
     """Return the bytes of `stream`; None when they cannot be unpacked, or not within the limits."""
     try:
         return stream.read_bytes()
-    except pikepdf.PdfError:
+    except pikepdf.PikepdfError:
         return None
 
 

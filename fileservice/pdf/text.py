@@ -109,7 +109,7 @@ def parse_program(owner: Object | pikepdf.Page, program: bytes) -> list[Instruct
         raise OverLimits(f"A page has more than {MAX_OPERATORS:,} operators; simplify its drawing.")
     try:
         instructions = list(pikepdf.parse_content_stream(owner))
-    except (pikepdf.PdfError, TypeError) as error:
+    except (pikepdf.PikepdfError, TypeError) as error:
         raise Damaged("A page's program cannot be read; save the template again.") from error
     if len(instructions) > MAX_OPERATORS:
         raise OverLimits(
