@@ -330,6 +330,81 @@ def test_a_font_without_an_encoding_has_that_of_its_program(
     assert "".join(text for _, text, _ in font.decode(b"ABC")) == text
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [(b"/Identity-H", "%é"), (b"/Identity-V", "%é"), (b"/Other", "��")]
+)
+def test_a_map_that_is_only_named_has_the_codes_of_unicode(name: bytes, text: str) -> None:
+    font = read_font(
+        cast(
+            "Dictionary",
+            Object.parse(
+                b"<</Subtype/Type0/Encoding/Identity-H/ToUnicode%b/DescendantFonts[<<>>]>>" % name
+            ),
+        )
+    )
+
+    assert "".join(text for _, text, _ in font.decode("%é".encode("utf-16-be"))) == text
+
+
+def index_of(*objects: bytes) -> bytes:
+    ends = [1 + sum(map(len, objects[:count])) for count in range(len(objects) + 1)]
+    head = len(objects).to_bytes(2) + b"\x02" + b"".join(end.to_bytes(2) for end in ends)
+    return (head if objects else b"\0\0") + b"".join(objects)
+
+
+def compact_font(glyphs: int, charset: bytes, encoding: bytes, entries: bytes = b"") -> bytes:
+    """Return a CFF program (note 5176); the numbers of a Top DICT are written in five bytes."""
+    strings = index_of(b"percent", b"f_i", b"g17")
+    start = 4 + len(index_of(b"F")) + len(index_of(bytes(18 + len(entries)))) + len(strings)
+    starts = (start if charset else 0, start + len(charset), start + len(charset + encoding))
+    numbers = [b"\x1d" + at.to_bytes(4) for at in starts]
+    top = entries + numbers[0] + b"\x0f" + numbers[1] + b"\x10" + numbers[2] + b"\x11"
+    programs = index_of(*[b"\x0e"] * glyphs)
+    return b"\1\0\4\2" + index_of(b"F") + index_of(top) + strings + charset + encoding + programs
+
+
+# Its first three glyphs are the font's own strings, then come E and F, and the ligature ff.
+OWN = b"\0" + bytes([1, 135, 1, 136, 1, 137, 0, 38, 0, 39, 1, 10])
+A_TO_F = b"\0\6ABCDEF"
+# What else a Top DICT says: a number of one byte, two of two, one of three, a real, a copyright.
+NUMBERS = b"\x8b\1\xf7\0\2\xfb\0\3\x1c\0\1\4\x1e\x12\x3f\5\x8b\x0c\0"
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        (compact_font(7, OWN, A_TO_F), "%fi�EFff"),
+        (compact_font(7, OWN, b"\1\2A\2D\2"), "%fi�EFff"),
+        (compact_font(7, OWN, b"\x80\1A\2B\1\x88C\0\x22"), "%fiA���"),
+        (compact_font(7, b"\1\1\x87\2\0\x26\1\1\x0a\0", A_TO_F), "%fi�EFff"),
+        (compact_font(7, b"\2\0\x96\xff\xff", A_TO_F), "¹¬µ™Ð½"),
+        (compact_font(3, OWN, A_TO_F), "%fi����"),
+        (compact_font(7, b"", A_TO_F), ' !"#$%'),
+        (compact_font(7, OWN, A_TO_F, NUMBERS), "%fi�EFff"),
+        (compact_font(7, OWN, A_TO_F, b"\x8b\x8b\x8b\x0c\x1e"), "ABCDEF"),
+        (compact_font(7, OWN, A_TO_F)[:40], "ABCDEF"),
+        (b"", "ABCDEF"),
+        (b"\1\0\4\2" + index_of(b"F") + index_of(b"\x8b\x11"), "ABCDEF"),
+        (b"\1\0\4\2" + index_of(b"F") + index_of(b"\x8c\x10\x8b\x11"), "ABCDEF"),
+        (b"\1\0\4\2" + index_of(b"F") + index_of(b"\x90\x10\x8c\x0f\x8b\x11"), "ABCDEF"),
+        (b"\1\0\4\2" + index_of(b"F") + index_of(b"\x90\x10\x1e"), "ABCDEF"),
+    ],
+)
+def test_a_compact_font_without_an_encoding_has_its_own(program: bytes, text: str) -> None:
+    with pikepdf.new() as pdf:
+        source = cast("Dictionary", Object.parse(b"<</Subtype/Type1>>"))
+        source.FontDescriptor = Dictionary(FontFile3=pdf.make_stream(program))
+        font = read_font(source)
+
+    assert "".join(text for _, text, _ in font.decode(b"ABCDEF")) == text
+
+
+def test_a_font_program_that_is_none_says_nothing() -> None:
+    source = cast("Dictionary", Object.parse(b"<</Subtype/Type1/FontDescriptor<</FontFile3 1>>>>"))
+
+    assert "".join(text for _, text, _ in read_font(source).decode(b"A")) == "A"
+
+
 def test_a_font_program_that_cannot_be_unpacked_says_nothing() -> None:
     with pikepdf.new() as pdf:
         source = cast("Dictionary", Object.parse(b"<</Subtype/Type1>>"))

@@ -23,7 +23,7 @@ from fileservice.pdf.encodings import (
 from fileservice.pdf.fontprograms import builtin_texts
 from fileservice.pdf.geometry import IDENTITY, Matrix
 from fileservice.pdf.predefined import predefined, texts_of
-from fileservice.pdf.tounicode import read_to_unicode
+from fileservice.pdf.tounicode import IDENTITIES, read_to_unicode, unicode_codes
 
 MAX_BYTE = 0xFF
 # A font's box is as high as its letters need: about an em, in what is made for its size.
@@ -114,6 +114,8 @@ def read_font(source: Dictionary) -> TemplateFont:
     to_unicode = source.get("/ToUnicode")
     if isinstance(to_unicode, Stream):
         font.texts = read_to_unicode(decoded(to_unicode) or b"")
+    elif name_of(to_unicode) in IDENTITIES:
+        font.texts = unicode_codes()
     if source.get("/Subtype") == Name.Type0:
         _read_composite(font, source)
     else:

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 
 from fileservice.pdf.cmaps import MAX_MAP_BYTES, MAX_MAPPINGS, sections
@@ -12,6 +12,8 @@ CHAR = re.compile(rb"<([0-9A-Fa-f\s]+)>\s*<([0-9A-Fa-f\s]*)>")
 RANGE = re.compile(
     rb"<([0-9A-Fa-f\s]+)>\s*<([0-9A-Fa-f\s]+)>\s*(?:\[([^\]]*)\]|<([0-9A-Fa-f\s]*)>)"
 )
+# A map that has a name instead of a program: its codes are UTF-16.
+IDENTITIES = ("/Identity-H", "/Identity-V")
 HEX = re.compile(rb"<([0-9A-Fa-f\s]*)>")
 
 
@@ -23,6 +25,13 @@ def read_to_unicode(program: bytes) -> Mapping[int, str]:
     What is not well formed is passed over, and so is what comes after MAX_MAPPINGS.
     """
     return dict(islice(_mappings(program[:MAX_MAP_BYTES]), MAX_MAPPINGS))
+
+
+@cache
+def unicode_codes() -> Mapping[int, str]:
+    """Return code -> text where the codes are those of Unicode's first plane."""
+    codes = (*range(0x20, 0xD800), *range(0xE000, 0xFFFE))
+    return dict(zip(codes, map(chr, codes), strict=True))
 
 
 def _mappings(program: bytes) -> Iterator[tuple[int, str]]:
