@@ -35,7 +35,7 @@ from tests.servers import host_aside
 from tests.signatures import VALID, pdfsig
 from tests.test_timestamping import stamping
 
-LINES = 2000
+LINES = 5000
 
 
 def program_of(process: int) -> int:
