@@ -331,6 +331,24 @@ def test_a_font_without_an_encoding_has_that_of_its_program(
 
 
 @pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (b"/a65/a66", "AB"),
+        (b"/C41/G42", "AB"),
+        (b"/a66/g65", "��"),
+        (b"/A/g5B", "A�"),
+        (b"/ab65/abc66", "A�"),
+    ],
+)
+def test_a_glyph_named_by_its_own_code_is_the_character_of_that(names: bytes, text: str) -> None:
+    source = b"<</Subtype/Type3/Encoding<</Differences[65%b]>>>>" % names
+
+    font = read_font(cast("Dictionary", Object.parse(source)))
+
+    assert "".join(text for _, text, _ in font.decode(b"AB")) == text
+
+
+@pytest.mark.parametrize(
     ("name", "text"), [(b"/Identity-H", "%é"), (b"/Identity-V", "%é"), (b"/Other", "��")]
 )
 def test_a_map_that_is_only_named_has_the_codes_of_unicode(name: bytes, text: str) -> None:

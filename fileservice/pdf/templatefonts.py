@@ -32,6 +32,9 @@ MAX_BASES = 4  # of a CMap that adds to another
 # How a CMap names the one it adds to, and that it is for vertical writing.
 USED = re.compile(rb"/([\w-]{1,64})\s+usecmap")
 VERTICAL = re.compile(rb"/WMode\s+1\b")
+# How TeX's bitmaps name their glyphs, and what was made of fonts of printers.
+NUMBERED = re.compile(r"[A-Za-z]{1,2}([0-9A-F]{2,3})", re.ASCII)
+PRINTABLE = range(0x20, 0x7F)
 # A placeholder is spelled in letters, also where the producer drew two of them as one.
 LIGATURES = {
     "\ufb00": "ff",
@@ -275,11 +278,23 @@ def _simple_texts(source: Dictionary) -> dict[int, str]:
     code = 0
     for entry in list(differences) if isinstance(differences, Array) else ():
         if isinstance(entry, Name):
-            texts[code] = character_of(name_of(entry).removeprefix("/")) or UNREADABLE
+            name = name_of(entry).removeprefix("/")
+            texts[code] = character_of(name) or _numbered(name, code) or UNREADABLE
             code += 1
         else:
             code = int(real(entry))
     return texts
+
+
+def _numbered(name: str, code: int) -> str:
+    """Return the character of `code` if that is all that the glyph's name says: /a69 or /C45."""
+    found = NUMBERED.fullmatch(name)
+    is_own = found is not None and code in (_decimal(found[1]), int(found[1], 16))
+    return chr(code) if is_own and code in PRINTABLE else ""
+
+
+def _decimal(digits: str) -> int:
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _flags(source: Dictionary) -> int:
