@@ -33,7 +33,7 @@ MAX_BASES = 4  # of a CMap that adds to another
 USED = re.compile(rb"/([\w-]{1,64})\s+usecmap")
 VERTICAL = re.compile(rb"/WMode\s+1\b")
 # How TeX's bitmaps name their glyphs, and what was made of fonts of printers.
-NUMBERED = re.compile(r"[A-Za-z]{1,2}([0-9A-F]{2,3})", re.ASCII)
+NUMBERED = re.compile(r"[A-Za-z]{1,2}([0-9A-Fa-f]{2,3})")
 PRINTABLE = range(0x20, 0x7F)
 # A placeholder is spelled in letters, also where the producer drew two of them as one.
 LIGATURES = {
