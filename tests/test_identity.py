@@ -21,7 +21,7 @@ from fileservice.pdf import fields
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.fonts import shipped_fonts
 from tests.conftest import need_program
-from tests.pdfs import checked
+from tests.pdfs import checked, form_of, page_of, stream_of
 
 FIXTURES = sorted((Path(__file__).parent / "templates").glob("*.pdf"))
 INSTALLED = [
@@ -33,6 +33,8 @@ MOST_INSTALLED = 60
 MOST_PAGES = 20
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
 WORD = re.compile(r"[A-Za-z]{4,14}")
+# Those that a template is given a value for by itself.
+OWN = ("page", "timestamp")
 # What stands in a program where a number, a name or an operator stood.
 ODD = (
     b"null", b"-1", b"0", b"1e9", b"99999999999999999999", b"-2147483649", b"1.2.3", b"[", b"]",
@@ -87,7 +89,7 @@ def chosen(words: list[Word], name: str) -> str | None:
     fit = [
         text
         for text, count in texts.items()
-        if count == 1 and WORD.fullmatch(text) and everything.count(text) == 1
+        if count == 1 and WORD.fullmatch(text) and everything.count(text) == 1 and text not in OWN
     ]
     return random.Random(name).choice(fit) if fit else None  # noqa: S311  # always the same
 
@@ -155,6 +157,50 @@ def test_a_word_filled_with_itself_leaves_all_others_where_they_were(
     assert set(outcomes) <= {"ok", "encrypted", "signed"}
 
 
+LOOK = stream_of(
+    b"BT /F1 9 Tf 12 TL 2 28 Td (1 2 3) Tj T* (4 5 6) Tj ET",
+    b"/Subtype/Form/BBox[0 0 200 40]/Resources<</Font<</F1 5 0 R>>>>",
+)
+LIST = b"/FT/Ch/T(list)/Opt[(1 2 3)(4 5 6)]/V(1 2 3)/Rect[50 600 250 640]/AP<</N 6 0 R>>"
+FIELD = b"/T(field)/V(7 8 9)/Rect[50 600 250 640]/AP<</N 6 0 R>>"
+BITMAPS = (
+    b"<</Type/Font/Subtype/Type3/FontBBox[0 0 750 750]/FontMatrix[.001 0 0 .001 0 0]/FirstChar 97"
+    b"/LastChar 122/Widths[%b]/CharProcs<</a 6 0 R>>/Encoding<</Differences[97%b]>>"
+    b"/ToUnicode 7 0 R>>"
+) % (b"500 " * 26, b"/a" * 26)
+LETTERS = stream_of(b"1 beginbfrange <61> <7a> <0061> endbfrange")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        form_of(FIELD, content=b"BT /F1 12 Tf 50 700 Td (word) Tj ET", more=(LOOK,)),
+        form_of(LIST, content=b"BT /F1 12 Tf 50 700 Td (word) Tj ET", more=(LOOK,)),
+        form_of(
+            FIELD,
+            content=b"q BT /F1 12 Tf 50 700 Td (word) Tj ET Q q 2 0 0 2 0 0 cm",
+            catalog=b"/AcroForm<</Fields[6 0 R]/XFA[]>>",
+            more=(LOOK,),
+        ),
+        page_of(
+            b"BT /F1 9 Tf 14 TL 50 700 Td 3 Tc 9 Tw 80 Tz 2 Ts (a word) Tj T* (1 2) Tj (3) ' ET"
+        ),
+        page_of(b"BT /F1 9 Tf 14 TL 50 700 Td (1) Tj 4 2 (2 word) \" (3 4) ' 0 -20 TD (5 6) Tj ET"),
+        page_of(b"BT /F1 9 Tf 50 700 Td [(wo) -90 (rd) 700] TJ ET BT 50 600 Td (1 2) Tj ET"),
+        page_of(
+            b"BT /F1 9 Tf 0 1 -1 0 300 300 Tm (word) Tj 0 -40 Td (1 2) Tj ET", page=b"/Rotate 90"
+        ),
+        page_of(b"BT /F1 -9 Tf -1 0 0 1 50 700 Tm (word) Tj 0 -40 Td (1 2) Tj ET"),
+        page_of(b"BT /F1 12 Tf 50 700 Td (word) Tj 0 -40 Td (abc) Tj ET", font=BITMAPS, more=(
+            stream_of(b"500 0 0 0 400 700 d1 0 0 400 700 re f"), LETTERS)),
+    ],
+)  # fmt: skip
+def test_other_lines_of_a_page_made_by_hand_stay_where_they_were(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outcome(content, "by hand", monkeypatch) == "ok"
+
+
 @pytest.mark.long
 def test_what_other_packages_brought_is_filled_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = list(installed())[:MOST_INSTALLED]
@@ -164,7 +210,7 @@ def test_what_other_packages_brought_is_filled_or_refused(monkeypatch: pytest.Mo
     outcomes = Counter(outcome(few_pages_of(path), path.stem, monkeypatch) for path in paths)
 
     assert outcomes["disturbed"] <= len(paths) // 100
-    assert outcomes["ok"] > outcomes.total() / 2
+    assert outcomes["ok"] > 0.8 * (outcomes.total() - outcomes["no word"])
 
 
 def mutants(content: bytes, source: random.Random) -> Iterator[bytes]:
