@@ -266,6 +266,13 @@ def test_a_form_without_resources_has_the_pages() -> None:
     assert f"Issued {STAMP}" in text_of(filled(drawn(form_of(TJ, b""))))
 
 
+def test_text_in_a_form_that_is_drawn_as_a_point_is_seen_by_nobody() -> None:
+    point = form_of(TJ, b"/Matrix[0 0 0 0 0 0]/Resources<</Font<</F1 5 0 R>>>>")
+
+    with pytest.raises(NoPlaceholders):
+        compiled(drawn(point))
+
+
 def test_a_form_drawn_twice_is_filled_once_and_drawn_twice() -> None:
     program = b"/X6 Do q 1 0 0 1 0 -100 cm /X6 Do Q"
     template = drawn(form_of(TJ), program=program)

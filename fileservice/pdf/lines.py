@@ -98,7 +98,7 @@ class Line:
 def read_lines(shows: Iterable[Show], view: Matrix) -> list[Line]:
     """Return the lines that `shows` make; `view` maps the page's space to the displayed page."""
     groups: list[list[Show]] = []
-    for show in shows:
+    for show in shows if view.is_sane else ():
         if not show.glyphs or not show.placed.is_sane or _is_flat(show):
             continue
         if groups and _continues(groups[-1][-1], show):
