@@ -187,7 +187,7 @@ LETTERS = stream_of(b"1 beginbfrange <61> <7a> <0061> endbfrange")
         ),
         page_of(b"BT /F1 9 Tf 14 TL 50 700 Td (1) Tj 4 2 (2 word) \" (3 4) ' 0 -20 TD (5 6) Tj ET"),
         page_of(
-            b"BT /F1 9 Tf 50 700 Td [(1) -20000] TJ (word) Tj 0 -20 Td (2 3) Tj 0 -20 Td (4) ' ET"
+            b"BT /F1 9 Tf 50 700 Td [-20000] TJ (word) Tj 0 -20 Td (2 3) Tj 0 -20 Td (4) ' ET"
         ),
         page_of(b"BT /F1 9 Tf 50 700 Td [(wo) -90 (rd) 700] TJ ET BT 50 600 Td (1 2) Tj ET"),
         page_of(
