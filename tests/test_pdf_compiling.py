@@ -307,10 +307,10 @@ def test_a_form_is_seen_eight_deep() -> None:
 
 
 def test_more_forms_than_are_taken_are_refused() -> None:
-    program = b" ".join(b"/X%d Do" % at for at in range(6, 300))
+    program = b" ".join(b"/X%d Do" % at for at in range(6, 1007))
 
-    with pytest.raises(OverLimits, match="200 forms"):
-        compiled(drawn(*[form_of(b"q Q")] * 294, program=program))
+    with pytest.raises(OverLimits, match="1000 forms"):
+        compiled(drawn(*[form_of(b"q Q")] * 1001, program=program))
 
 
 def test_a_crop_box_that_is_none_is_no_hindrance() -> None:

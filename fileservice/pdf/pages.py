@@ -27,7 +27,7 @@ from fileservice.pdf.text import Instruction, TextReader, parse_program
 
 COMMENT = re.compile(rb"%[^\r\n]*")
 MAX_DEPTH = 8  # of forms within forms
-MAX_FORMS = 200
+MAX_FORMS = 1000  # drawings of TeX have one for each shading and mark
 # What a stream's dictionary says of its bytes, which are ours then.
 STREAM_KEYS = ("/Length", "/Filter", "/DecodeParms")
 
