@@ -272,6 +272,12 @@ def test_a_text_box_becomes_part_of_the_page_and_is_filled(kind: bytes) -> None:
         assert "/Annots" not in pdf.pages[0].obj
 
 
+def test_a_text_box_on_a_page_that_draws_nothing_else_is_filled() -> None:
+    template = text_box().replace(b"/Contents 4 0 R", b"/Absent    4 0 R")
+
+    assert text_of(filled(template, name="Ada")).strip() == "To Ada"
+
+
 @pytest.mark.parametrize(
     ("entry", "otherwise"),
     [

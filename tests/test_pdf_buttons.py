@@ -294,3 +294,12 @@ def test_what_is_on_in_the_template_is_what_a_form_begins_with() -> None:
     assert (asked["size"].default, asked["size"].choices) == ("1", ["0", "Off", "1"])
     assert (asked["agree"].default, asked["agree"].choices) == ("", ["Yes", "Off"])
     assert not asked["agree"].is_open
+
+
+def test_a_locked_check_box_without_a_look_keeps_its_mark() -> None:
+    locked = b"/T(agree)/Rect[100 600 160 620]/Ff 1/AS/Yes/MK<</BC[0 0 1]>>"
+
+    program = program_of(filled(template_of(locked)))
+
+    assert "0 0 1 RG" in program
+    assert compiled(template_of(locked)).fields == {"id"}

@@ -87,6 +87,15 @@ def test_a_value_has_the_wished_size_and_font() -> None:
     assert " 11 Tf" in program_of(certificate)
 
 
+def test_two_values_may_have_the_same_font() -> None:
+    template = page_of(b"BT /F1 20 Tf 100 700 Td (%name% %title%) Tj ET")
+    font = {"font": "NotoSerif-Bold"}
+
+    assert compiled(template, fields={"name": font, "title": font}).plan.faces[-1] == (
+        "NotoSerif-Bold"
+    )
+
+
 @pytest.mark.parametrize(
     "template",
     [
