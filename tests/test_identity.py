@@ -175,6 +175,11 @@ LETTERS = stream_of(b"1 beginbfrange <61> <7a> <0061> endbfrange")
     "content",
     [
         form_of(FIELD, content=b"BT /F1 12 Tf 50 700 Td (word) Tj ET", more=(LOOK,)),
+        form_of(
+            FIELD,
+            content=b"BT /F1 12 Tf 50 700 Td (word) Tj ET",
+            more=(LOOK.replace(b"/Subtype/Form", b""),),
+        ),
         form_of(LIST, content=b"BT /F1 12 Tf 50 700 Td (word) Tj ET", more=(LOOK,)),
         form_of(
             FIELD,

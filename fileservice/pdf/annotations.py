@@ -33,7 +33,6 @@ def draw_annotations(draft: Draft, page: Page) -> None:
     program = [b"/Artifact BMC"]
     for at, shown in enumerate(pictures):
         name = f"{draft.marker}A{at}"
-        shown.form.Subtype = Name.Form
         forms[name] = shown.form
         program.append(b"q %s cm %s Do Q" % (numbers(shown.matrix), name.encode()))
     resources.XObject = forms

@@ -61,6 +61,8 @@ def _placed(look: Stream, box: Rect) -> Iterator[Picture]:
     across, up = zip(*points, strict=True)
     if min(across) == max(across) or min(up) == max(up):
         return
+    # Nothing else may be drawn, and readers of annotations do not ask for it.
+    look.Subtype = Name.Form
     x_scale = (box.right - box.left) / (max(across) - min(across))
     y_scale = (box.top - box.bottom) / (max(up) - min(up))
     yield Picture(

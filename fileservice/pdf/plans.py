@@ -11,7 +11,7 @@ from fileservice.pdf.rules import Rule
 from fileservice.pdf.slots import Placed
 
 # Changes with what is compiled and how it is written down: part of a kept template's name.
-ENGINE_VERSION = 18
+ENGINE_VERSION = 19
 
 
 class Open(NamedTuple):
