@@ -10,6 +10,7 @@ from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.errors import Encrypted, NoPlaceholders, Signed, TemplateError
 from fileservice.pdf.fonts import shipped_fonts
 from tests.pdfs import checked, text_of, words_of
+from tests.rasters import by_pdfium, by_poppler
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
@@ -54,6 +55,18 @@ def test_every_producers_template_is_filled(name: str) -> None:
     for text in (text_of(certificate), second_reading(certificate)):
         assert [value for value in wanted if value not in text] == []
         assert "%timestamp%" not in text
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_two_renderers_draw_the_same(name: str) -> None:
+    certificate = filled(name)
+
+    one, other = bytes(by_poppler(certificate))[::3], bytes(by_pdfium(certificate))[::3]
+
+    # At their edges letters differ: by a third of what is dark. A line that is missing in one, or
+    # elsewhere, would be as much again.
+    dark = sum(level < 128 for level in one)
+    assert sum(abs(a - b) > 127 for a, b in zip(one, other, strict=True)) < dark / 2
 
 
 def test_the_whole_set_is_there() -> None:
