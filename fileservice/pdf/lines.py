@@ -16,6 +16,8 @@ BASELINE_DRIFT = 0.1
 # A gap without a glyph that is read as a space.
 WORD_GAP = 0.2
 SAME_DIRECTION = 1e-3
+# In points. A line of which a unit becomes less is drawn as a point, and seen by nobody.
+SHORTEST = 1e-9
 
 
 class PlacedGlyph(NamedTuple):
@@ -98,14 +100,15 @@ class Line:
 def read_lines(shows: Iterable[Show], view: Matrix) -> list[Line]:
     """Return the lines that `shows` make; `view` maps the page's space to the displayed page."""
     groups: list[list[Show]] = []
-    for show in shows if view.is_sane else ():
+    for show in shows:
         if not show.glyphs or not show.placed.is_sane or _is_flat(show):
             continue
         if groups and _continues(groups[-1][-1], show):
             groups[-1].append(show)
         else:
             groups.append([show])
-    return [_line(tuple(group), view) for group in groups]
+    lines = [_line(tuple(group), view) for group in groups]
+    return [line for line in lines if line.space.x_scale > SHORTEST]
 
 
 def _continues(before: Show, show: Show) -> bool:
