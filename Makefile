@@ -9,8 +9,8 @@ WORKERS ?= 1
 PURE := fileservice/addresses.py,fileservice/conditions.py,fileservice/digests.py,fileservice/disposition.py,fileservice/downloads.py,fileservice/errors.py,fileservice/mediatypes.py,fileservice/names.py,fileservice/options.py,fileservice/ranges.py,fileservice/remoteurls.py,fileservice/fetch/errands.py,fileservice/fetch/copies.py,fileservice/http/framing.py,fileservice/http/transfer.py,fileservice/pdf/*
 # What runs in processes apart, which tell no coverage; their tests look at what comes out.
 LIMITED := fileservice/pdf/answers.py,fileservice/pdf/authoring.py,fileservice/pdf/child.py,fileservice/pdf/rendering.py,fileservice/pdf/sandbox.py
-# As many tests at once as there are cores, up to four; half done, who is idle takes from the other.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+# One more test at once than there are cores, since many wait; who is idle takes from the others.
+PARALLEL := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 --dist worksteal
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 
 # The newest Python >= 3.12 with a working venv module: on PATH, or only lying in pyenv (whose shims hide it).

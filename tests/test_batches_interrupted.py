@@ -73,6 +73,7 @@ def test_a_program_that_is_killed_is_followed_by_another(running: Server) -> Non
     assert "ended with status -9" in running.log.read_text()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("also_the_program", [False, True])
 def test_a_service_that_is_killed_goes_on_when_it_is_started_again(
     running: Server, also_the_program: bool
@@ -103,6 +104,7 @@ def wait_until_gone(processes: list[int]) -> None:
             assert select.select([file], [], [], START_SECONDS)[0]
 
 
+@pytest.mark.long
 def test_a_service_that_is_stopped_leaves_a_batch_to_the_next(running: Server) -> None:
     batch = ordered(running, people(LINES))
     waited(running, batch, least=1)
@@ -116,6 +118,7 @@ def test_a_service_that_is_stopped_leaves_a_batch_to_the_next(running: Server) -
         assert_each_line_is_issued_once(restarted, on(restarted, batch))
 
 
+@pytest.mark.long
 def test_two_workers_issue_each_line_of_each_list_once(migrated: Path) -> None:
     with serving(migrated, "--workers", "2", ACCESS="open") as server:
         put_award(server.root)
@@ -132,6 +135,7 @@ def test_two_workers_issue_each_line_of_each_list_once(migrated: Path) -> None:
     assert len(owners) == 2
 
 
+@pytest.mark.long
 def test_a_list_waits_for_an_authority_that_is_down(migrated: Path, tmp_path: Path) -> None:
     make_signing_key(tmp_path / "s", "Office", rsa_bits=None, days=9, now=datetime.now(UTC))
     up = threading.Event()

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.browsing import (
     Browser,
@@ -33,7 +34,11 @@ MARKUP = "<img src=/ran onerror=location='/ran'>'\"&amp;.txt"
 SCRIPT = b"<script>fetch('/ran')</script>"
 
 
-@pytest.fixture
+# One browser for all: a test has a profile of its own in it.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     program = need_program("chromium")
     async with playwright.async_playwright() as driver:
@@ -42,7 +47,7 @@ async def browser() -> AsyncIterator[Browser]:
         await running.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def tab(browser: Browser) -> AsyncIterator[Tab]:
     async with opened(browser, java_script_enabled=False) as plain:
         yield plain

@@ -48,7 +48,11 @@ class Pair:
     host: OtherHost
 
 
-@pytest.fixture(scope="module", params=SERVERS, ids=lambda command: command.__name__)
+# Ours is uvicorn; that the others do the same is proved where there is more time.
+OTHERS = [pytest.param(each, marks=pytest.mark.long) for each in SERVERS if each is not uvicorn]
+
+
+@pytest.fixture(scope="module", params=[uvicorn, *OTHERS], ids=lambda command: command.__name__)
 def command(request: pytest.FixtureRequest) -> Command:
     chosen: Command = request.param
     return chosen
