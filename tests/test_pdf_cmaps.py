@@ -16,6 +16,7 @@ from fileservice.pdf.errors import BadMode
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.predefined import FULL_WIDTH, collections, predefined
 from fileservice.pdf.templatefonts import TemplateFont, read_font
+from tests.conftest import need_file
 from tests.pdfs import checked, page_of, text_of, words_of
 
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
@@ -117,10 +118,9 @@ def adobes(path: Path) -> Mapping[bytes, int]:
     return codes
 
 
-@pytest.mark.skipif(not ADOBES.is_dir(), reason="poppler-data is not installed")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_map_with_a_name_is_adobes_own(name: str) -> None:
-    (path,) = ADOBES.glob(f"*/{name}")
+    (path,) = need_file(ADOBES).glob(f"*/{name}")
     codes = predefined(name)
     assert codes is not None
 
