@@ -12,6 +12,7 @@ from fileservice.options import TEMPLATE_NAME
 from fileservice.pdf.errors import TemplateError
 from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.sidefiles import MAX_SIDE_FILE_BYTES
+from fileservice.tasks import Flights
 
 # Of files with one name the first comes first.
 SUFFIXES = (".pdf", ".html", ".typ")
@@ -49,14 +50,11 @@ class LocalTemplates:
         self.shipped = shipped
         self.compiler = compiler
         self._kept: dict[str, Kept] = {}
-        self._compiling: dict[Stamp, asyncio.Task[Kept]] = {}
+        self._flights: Flights[Stamp, Kept] = Flights()
 
     async def close(self) -> None:
         """Stop what is being compiled; its child process is ended."""
-        tasks = list(self._compiling.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._flights.close()
 
     async def get(self, name: str) -> CompiledTemplate:
         """
@@ -69,7 +67,7 @@ class LocalTemplates:
         stamp = self._stamp(name)
         kept = self._kept.get(name)
         if kept is None or kept.stamp != stamp:
-            kept = self._kept[name] = await self._compiled_once(stamp)
+            kept = self._kept[name] = await self._flights.join(stamp, lambda: self._compile(stamp))
         if isinstance(kept.outcome, TemplateError):
             raise type(kept.outcome)(kept.outcome.detail)
         return kept.outcome
@@ -100,14 +98,6 @@ class LocalTemplates:
             side = _stat(side_file(path))
             return Stamp(path, status.st_mtime_ns, status.st_size, status.st_ino, side)
         raise NotFound(f"There is no template {name!r}.")
-
-    async def _compiled_once(self, stamp: Stamp) -> Kept:
-        """Compile for all who wait: one who leaves stops nobody."""
-        task = self._compiling.get(stamp)
-        if task is None:
-            task = self._compiling[stamp] = asyncio.create_task(self._compile(stamp))
-            task.add_done_callback(lambda _: self._compiling.pop(stamp))
-        return await asyncio.shield(task)
 
     async def _compile(self, stamp: Stamp) -> Kept:
         content = await asyncio.to_thread(Path(stamp.path).read_bytes)

@@ -13,6 +13,7 @@ from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.overlays import overlay
 from fileservice.pdf.proofs import proof
 from fileservice.pdf.sandbox import draw_apart
+from fileservice.tasks import Flights
 
 # Each may take 640 MB and 10 s of a core.
 MAX_CHILDREN = 2
@@ -50,14 +51,11 @@ class Pictures:
         self._children = asyncio.Semaphore(MAX_CHILDREN)
         self._waiting = 0
         self._held: OrderedDict[Path, Picture] = OrderedDict()
-        self._making: dict[Path, asyncio.Task[Picture]] = {}
+        self._flights: Flights[Path, Picture] = Flights()
 
     async def close(self) -> None:
         """Stop what is being made; its child process is ended."""
-        tasks = list(self._making.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._flights.close()
 
     async def preview(self, template: CompiledTemplate, page: int) -> Picture:
         """
@@ -72,7 +70,9 @@ class Pictures:
         plan = self.compiler.file_of(template.plan)
         file = plan.with_name(f"{plan.name}-{page}.png")
         picture = self._held.get(file) or await asyncio.to_thread(_read_picture, file)
-        return picture or await self._made_once(template, page, file)
+        if picture is not None:
+            return picture
+        return await self._flights.join(file, lambda: self._make(template, page, file))
 
     async def filled(self, template: CompiledTemplate, content: bytes, page: int) -> bytes:
         """
@@ -83,14 +83,6 @@ class Pictures:
         """
         check_page(template, page)
         return await self._drawn(content, page)
-
-    async def _made_once(self, template: CompiledTemplate, page: int, file: Path) -> Picture:
-        """Make it for all who wait: one who leaves stops nobody."""
-        task = self._making.get(file)
-        if task is None:
-            task = self._making[file] = asyncio.create_task(self._make(template, page, file))
-            task.add_done_callback(lambda _: self._making.pop(file))
-        return await asyncio.shield(task)
 
     async def _make(self, template: CompiledTemplate, page: int, file: Path) -> Picture:
         placements = template.plan.placements

@@ -11,6 +11,7 @@ from django.db import Error
 from fileservice.errors import FileserviceError
 from fileservice.ledger import Ledger
 from fileservice.storage import Storage
+from fileservice.tasks import beside
 
 log = logging.getLogger("fileservice.sweeping")
 
@@ -37,13 +38,8 @@ async def sweep(ledger: Ledger, storage: Storage, *, now: datetime) -> int:
 @contextlib.asynccontextmanager
 async def sweeping(ledger: Ledger, storage: Storage) -> AsyncIterator[None]:
     """Sweep in the background until the end of the block."""
-    task = asyncio.create_task(keep_sweeping(ledger, storage))
-    try:
+    async with beside(keep_sweeping(ledger, storage)):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def keep_sweeping(ledger: Ledger, storage: Storage) -> None:

@@ -16,6 +16,7 @@ from django.db import Error
 import fileservice
 from fileservice.backlog import Backlog, Lease
 from fileservice.errors import FileserviceError
+from fileservice.tasks import beside
 
 log = logging.getLogger("fileservice.batches")
 
@@ -46,13 +47,8 @@ class Watch:
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Watch in the background until the end of the block; what is under work is left then."""
-        task = asyncio.create_task(self._keep_watching())
-        try:
+        async with beside(self._keep_watching()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _keep_watching(self) -> None:
         while True:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from fileservice.errors import SlowBody, Truncated
+from fileservice.errors import SlowBody, TooLarge, Truncated
 from fileservice.http.messages import Receive
 
 
@@ -67,6 +67,22 @@ class Body:
                 yield chunk
         if self.declared is not None and size != self.declared:
             raise Truncated(f"The body has {size} bytes, its Content-Length says {self.declared}.")
+
+    async def at_most(self, limit: int, pace: Pace, refusal: TooLarge) -> AsyncIterator[bytes]:
+        """
+        Yield what arrives, `limit` bytes at the most.
+
+        Raises:
+            TooLarge: more are announced, or come; it is `refusal`.
+            ClientGone, Truncated, SlowBody: as `chunks`.
+        """
+        if (self.declared or 0) > limit:
+            raise refusal
+        async for chunk in self.chunks(pace):
+            limit -= len(chunk)
+            if limit < 0:
+                raise refusal
+            yield chunk
 
     async def _next(self, pace: Pace) -> bytes:
         try:

@@ -52,17 +52,10 @@ async def whole(request: NativeRequest) -> bytes:
     return bytes(body)
 
 
-async def limited(request: NativeRequest) -> AsyncIterator[bytes]:
-    """Yield a body; refuse it where it is more than an order."""
-    left = LARGEST_ORDER_BYTES
+def limited(request: NativeRequest) -> AsyncIterator[bytes]:
+    """Return a body; it is refused where it is more than an order."""
     refusal = TooLarge(f"An order may have {LARGEST_ORDER_BYTES:,} bytes.")
-    if (request.stream.declared or 0) > left:
-        raise refusal
-    async for chunk in request.stream.chunks(resources_of(request).pace):
-        left -= len(chunk)
-        if left < 0:
-            raise refusal
-        yield chunk
+    return request.stream.at_most(LARGEST_ORDER_BYTES, resources_of(request).pace, refusal)
 
 
 def text_of(body: bytes) -> str:

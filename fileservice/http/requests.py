@@ -20,11 +20,18 @@ class NativeRequest(ASGIRequest):
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._host: str | None = None
         super().__init__(scope, BytesIO())
         length = self.META.get("CONTENT_LENGTH", "")
         declared = int(length) if length.isascii() and length.isdigit() else None
         chunked = declared is None and "HTTP_TRANSFER_ENCODING" in self.META
         self.stream = Body(receive, declared=declared, chunked=chunked)
+
+    def get_host(self) -> str:
+        """Return the Host, which is looked at once: each request has to be for one of ours."""
+        if self._host is None:
+            self._host = super().get_host()
+        return self._host
 
     @property
     def content_types(self) -> list[bytes]:

@@ -91,19 +91,7 @@ async def of_form(request: NativeRequest) -> tuple[bytes, Kind, dict[str, str]]:
     return content, kind, members
 
 
-async def limited(request: NativeRequest, limit: int) -> AsyncIterator[bytes]:
-    """
-    Yield a body.
-
-    Raises:
-        TooLarge: it is more than `limit` bytes.
-    """
-    left = limit
+def limited(request: NativeRequest, limit: int) -> AsyncIterator[bytes]:
+    """Return a body; it is refused where it is more than `limit` bytes."""
     refusal = TooLarge(f"A list may have {MAX_ROSTER_BYTES:,} bytes.")
-    if (request.stream.declared or 0) > left:
-        raise refusal
-    async for chunk in request.stream.chunks(resources_of(request).pace):
-        left -= len(chunk)
-        if left < 0:
-            raise refusal
-        yield chunk
+    return request.stream.at_most(limit, resources_of(request).pace, refusal)

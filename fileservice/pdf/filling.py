@@ -15,7 +15,7 @@ from fileservice.pdf.asking import Asking
 from fileservice.pdf.fonts import FontSet
 from fileservice.pdf.joining import joined
 from fileservice.pdf.metadata import About, information, metadata, text_string
-from fileservice.pdf.phrases import spoken
+from fileservice.pdf.phrases import names_in, spoken
 from fileservice.pdf.plans import Caption, Plan
 from fileservice.pdf.qr import alternative, qr_program
 from fileservice.pdf.slots import Code, Placed, Slot, Value
@@ -135,7 +135,8 @@ class CompiledTemplate:
 
     def titled(self, values: Mapping[str, str], *, issued_at: datetime) -> str:
         """Return the title of the certificate that `fill` returns for the same."""
-        return spoken(self.plan.title, self._asking.texts(values, issued_at))
+        title = self.plan.title
+        return spoken(title, self._asking.texts(values, issued_at)) if names_in(title) else title
 
 
 def _captioned(caption: Caption, texts: Mapping[str, str]) -> bytes:

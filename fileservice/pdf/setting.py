@@ -130,7 +130,7 @@ def _faces_of(
     form = cjk_form(text, language)
     faces: list[Face] = []
     for (_, is_ours), group in groupby(
-        _clusters(text), lambda each: (scripts[each[0]], _stays(face, text[each[0] : each[1]]))
+        _clusters(text), lambda each: (scripts[each[0]], face.covers(text[each[0] : each[1]]))
     ):
         clusters = list(group)
         start, stop = clusters[0][0], clusters[-1][1]
@@ -144,10 +144,6 @@ def _faces_of(
                 raise missing_glyph(_uncovered(fonts, text[first:last], face, form))
             faces += [found] * (last - first)
     return _with_spaces(text, faces)
-
-
-def _stays(face: Face, cluster: str) -> bool:
-    return face.covers(cluster)
 
 
 def _uncovered(fonts: FontSet, cluster: str, face: Face, form: str) -> str:
