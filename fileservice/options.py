@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 from fileservice.addresses import Network, networks_of
 from fileservice.errors import BadUrl
-from fileservice.remoteurls import RemoteUrl, parse_remote_url
+from fileservice.remoteurls import RemoteUrl, parse_origin, parse_remote_url
 from fileservice.signingkeys import BadCertificate, BadKey, SigningKey, read_signing_key
 
 Access = Literal["open", "private"]
@@ -23,6 +23,7 @@ SMALLEST_TOKEN = 32  # characters; 128 bits even when the token is only hexadeci
 GIB = 1 << 30
 MIB = 1 << 20
 TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+ANY_ORIGIN = "*"
 PANEL_NAME = re.compile(r"\w[\w-]{0,63}")
 
 
@@ -58,6 +59,7 @@ class Options:
         font_dirs: folders of fonts for what the shipped ones cannot draw.
         signing_key: what certificates are signed with; None where they are not.
         timestamp_url: where the authority is that time-stamps them, if any.
+        cors_origins: origins whose pages may use the service from a browser, or `ANY_ORIGIN` alone.
     """
 
     root: Path
@@ -77,6 +79,7 @@ class Options:
     font_dirs: tuple[Path, ...]
     signing_key: SigningKey | None
     timestamp_url: RemoteUrl | None
+    cors_origins: tuple[str, ...]
 
     @property
     def database(self) -> Path:
@@ -150,6 +153,7 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         font_dirs=_font_dirs(reader),
         signing_key=_signing_key(reader),
         timestamp_url=_timestamp_url(reader),
+        cors_origins=_cors_origins(reader),
     )
     _refuse_unknown(reader)
     return options, tuple(reader.problems)
@@ -263,6 +267,21 @@ def _timestamp_url(reader: Reader) -> RemoteUrl | None:
     except BadUrl as error:
         reader.wrong(19, "TIMESTAMP_URL", f"is a bad URL: {error.detail}")
         return None
+
+
+def _cors_origins(reader: Reader) -> tuple[str, ...]:
+    entries = reader.text("CORS_ORIGINS").split()
+    if entries == [ANY_ORIGIN]:
+        return (ANY_ORIGIN,)
+    found = []
+    for entry in entries:
+        try:
+            found.append(parse_origin(entry))
+        except BadUrl as error:
+            reader.wrong(
+                20, "CORS_ORIGINS", f"must be * alone or origins: {entry!r}: {error.detail}"
+            )
+    return tuple(found)
 
 
 def _font_dirs(reader: Reader) -> tuple[Path, ...]:

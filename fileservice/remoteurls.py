@@ -82,6 +82,21 @@ def parse_remote_url(raw: str) -> RemoteUrl:
     return RemoteUrl(scheme, parse_host(found["host"]), port, target)
 
 
+def parse_origin(raw: str) -> str:
+    """
+    Return an http or https origin in its one spelling, as browsers send it (RFC 6454 6.2).
+
+    Raises:
+        BadUrl: it is none, or has a path.
+    """
+    url = parse_remote_url(raw)
+    if raw.count("/") != len("//"):
+        raise BadUrl("An origin ends with its host or port, without a slash.")
+    if url.target != "/":
+        raise BadUrl("An origin has no query.")
+    return f"{url.scheme}://{url.authority}"
+
+
 def parse_host(raw: str) -> str:
     """
     Return a host of a URL in its one spelling; an IPv6 address comes in brackets and goes without.

@@ -3,11 +3,12 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from tests.browsing import (
     Browser,
@@ -256,6 +257,69 @@ async def test_a_form_on_another_site_is_refused(server: Server, tab: Tab) -> No
         await tab.page.get_by_role("button", name="Send").click()
 
     assert (await answered.value).status == 403
+
+
+@asynccontextmanager
+async def page_of_another_origin(tab: Tab) -> AsyncIterator[str]:
+    """Open a page that another host has, and give its origin: another site than the service's."""
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html><title>An app</title>", content_type="text/html")
+
+    async with other_host(page) as host:
+        origin = f"http://localhost:{host.port}"
+        await tab.page.goto(origin)
+        yield origin
+
+
+SEND = """async ([url, size, fields]) => {
+  const sent = await fetch(url, {method: 'PUT', body: new Uint8Array(size), headers: fields})
+  return [sent.status, sent.headers.get('Location'), await sent.text()]
+}"""
+SEND_FORM = """async ([url]) => {
+  const form = new FormData()
+  form.append('file', new File(['hello'], 'a.txt'))
+  const sent = await fetch(url, {method: 'POST', body: form})
+  const got = await fetch(sent.headers.get('Location'), {headers: {Range: 'bytes=1-'}})
+  return [sent.status, got.status, got.headers.get('Content-Range'), await got.text()]
+}"""
+
+
+async def test_a_page_of_a_listed_origin_sends_and_reads_files_and_refusals(
+    migrated: Path, browser: Browser
+) -> None:
+    async with opened(browser) as tab, page_of_another_origin(tab) as origin:
+        choices = {"MAX_UPLOAD_BYTES": "1000000", "CORS_ORIGINS": origin}
+        with serving(migrated, **choices) as running:
+            run = tab.page.evaluate
+            url = f"{running.url}/files/a.bin"
+
+            status, location, text = await run(SEND, [url, 500_000, {"X-Request-ID": "1"}])
+            formed = await run(SEND_FORM, [f"{running.url}/files/"])
+            too_large = await run(SEND, [url, 1_000_001, {}])
+            lying = await run(SEND, [url, 9, {"Repr-Digest": "sha-256=:AAAA:"}])
+            endless = await run("async url => (await fetch(url)).status", f"{url}?{'a' * 9000}")
+            stored = running.stored()
+
+    assert (status, text) == (201, f"{location}\n")
+    assert location.startswith(f"{running.url}/files/")
+    assert formed == [201, 206, "bytes 1-4/5", "ello"]
+    assert [too_large[0], lying[0], endless] == [413, 400, 414]
+    assert len(stored) == 2
+
+
+async def test_a_page_of_an_origin_that_is_not_listed_sends_and_reads_nothing(
+    migrated: Path, browser: Browser
+) -> None:
+    async with opened(browser) as tab, page_of_another_origin(tab):
+        with serving(migrated, CORS_ORIGINS="https://app.example") as running:
+            for script in (SEND, SEND_FORM):
+                with pytest.raises(playwright.Error, match="Failed to fetch"):
+                    await tab.page.evaluate(script, [f"{running.url}/files/", 5, {}])
+            stored = running.stored()
+
+    assert f"{running.url}/files/" in tab.asked
+    assert stored == []
 
 
 async def test_no_page_is_wider_than_a_phone(server: Server, browser: Browser) -> None:

@@ -68,6 +68,14 @@ def test_the_current_folder_is_the_root(tmp_path: Path, monkeypatch: pytest.Monk
         ("HOME_PANELS", "news=javascript:alert(1)", "E015"),
         ("HOME_PANELS", "news", "E015"),
         ("FONT_DIRS", "/nonexistent/fonts", "E016"),
+        ("CORS_ORIGINS", "app.example", "E020"),
+        ("CORS_ORIGINS", "https://app.example/", "E020"),
+        ("CORS_ORIGINS", "https://app.example?", "E020"),
+        ("CORS_ORIGINS", "https://app.example/page", "E020"),
+        ("CORS_ORIGINS", "https://user@app.example", "E020"),
+        ("CORS_ORIGINS", "https://*.example", "E020"),
+        ("CORS_ORIGINS", "https://app.example *", "E020"),
+        ("CORS_ORIGINS", "null", "E020"),
     ],
 )
 def test_a_wrong_choice_has_its_check_id(tmp_path: Path, name: str, value: str, id: str) -> None:
@@ -92,6 +100,32 @@ def test_what_other_hosts_are_for_is_read(tmp_path: Path) -> None:
     hosts = {("c.example", 443), ("d.example", 8443), ("2001:db8::1", 443)}
     assert chosen.template_hosts == hosts
     assert list(chosen.home_panels) == ["\u0410\u043a\u0446\u0438\u0438", "b_c"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "origins"),
+    [
+        ("", ()),
+        ("*", ("*",)),
+        (
+            "HTTPS://App.Example:443 http://[2001:DB8::1]:80",
+            ("https://app.example", "http://[2001:db8::1]"),
+        ),
+        (
+            "http://a.example:8080  https://b.example:80",
+            ("http://a.example:8080", "https://b.example:80"),
+        ),
+    ],
+)
+def test_origins_are_read_into_the_spelling_of_browsers(
+    tmp_path: Path, chosen: str, origins: tuple[str, ...]
+) -> None:
+    read, wrong = options.read(
+        {"FILESERVICE_ROOT": str(tmp_path), "FILESERVICE_CORS_ORIGINS": chosen}
+    )
+
+    assert wrong == ()
+    assert read.cors_origins == origins
 
 
 def test_a_wrong_access_is_never_taken_for_open(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from fileservice.http.lifespan import resources_of
 from fileservice.http.requests import NativeRequest
 from fileservice.http.sentlists import batch_order_of
 from fileservice.http.uploading import limits_of, refuse_encoded
-from fileservice.http.visitors import admit, browser_of, check_origin, origin_of, sender_of
+from fileservice.http.visitors import admit, browser_of, check_own_origin, origin_of, sender_of
 from fileservice.uploads import check_room
 
 EVENTS = "text/event-stream"
@@ -36,7 +36,7 @@ REFRESH_SECONDS = 2
 async def batches(request: NativeRequest) -> HttpResponseBase:
     """POST /batches/ takes a list, and has a certificate issued for each line."""
     await admit(request)
-    check_origin(request)
+    check_own_origin(request)
     refuse_encoded(request)
     resources = resources_of(request)
     check_room(resources.storage, limits_of(resources), 0)
@@ -107,7 +107,7 @@ async def batch(request: NativeRequest, key: str) -> HttpResponseBase:
     """GET /batches/<key> tells how far a batch is, DELETE stops it; the key is the right to."""
     ordered = kept(request, key)
     if request.method == "DELETE":
-        check_origin(request)
+        check_own_origin(request)
         await resources_of(request).backlog.stop(ordered)
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     if request.method == "GET" and request.META.get("HTTP_ACCEPT", "").startswith(EVENTS):
@@ -123,7 +123,7 @@ async def batch(request: NativeRequest, key: str) -> HttpResponseBase:
 @methods("POST")
 async def stop_form(request: NativeRequest, key: str) -> HttpResponseBase:
     """POST /batches/<key>/stop is DELETE for a form; whoever holds the key may."""
-    check_origin(request)
+    check_own_origin(request)
     await resources_of(request).backlog.stop(kept(request, key))
     return HttpResponseRedirect(f"/batches/{key}", status=HTTPStatus.SEE_OTHER)
 

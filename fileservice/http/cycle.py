@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, override
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, override
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from fileservice.http.cors import refusal_fields
 from fileservice.http.framing import ALLOWED_METHODS, Refused
 
 if TYPE_CHECKING:
@@ -176,9 +177,10 @@ def refusal(refused: Refused) -> "ASGI3Application":
     ]
 
     async def answer(
-        _scope: "Scope", _receive: "ASGIReceiveCallable", send: "ASGISendCallable"
+        scope: "Scope", _receive: "ASGIReceiveCallable", send: "ASGISendCallable"
     ) -> None:
-        await send({"type": "http.response.start", "status": refused.status, "headers": fields})
+        shared = [*fields, *refusal_fields(cast("dict[str, Any]", scope))]
+        await send({"type": "http.response.start", "status": refused.status, "headers": shared})
         await send({"type": "http.response.body", "body": line, "more_body": False})
 
     return answer

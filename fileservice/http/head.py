@@ -56,10 +56,9 @@ class HeadReader:
             self.expect_body()
         except httptools.HttpParserError as error:
             raise framing.refused_by_parser(str(error)) from error
-        if (
-            self.size > MAX_HEAD_BYTES
-            or len(self.url) > MAX_URL_BYTES
-            or len(self.fields) > MAX_FIELDS
+        # A head is read as far as it may be long: who sends it decides who may read the refusal.
+        if self.size > MAX_HEAD_BYTES or (
+            self.complete and (len(self.url) > MAX_URL_BYTES or len(self.fields) > MAX_FIELDS)
         ):
             raise self._too_long()
         if self.complete:

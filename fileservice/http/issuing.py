@@ -20,7 +20,7 @@ from fileservice.http.visitors import (
     admit,
     browser_of,
     check_form_token,
-    check_origin,
+    check_own_origin,
     origin_of,
     sender_of,
 )
@@ -35,7 +35,7 @@ REASON_FIELD = "reason"
 async def certificates(request: NativeRequest) -> HttpResponseBase:
     """POST /certificates/ issues a certificate and keeps what it says."""
     await admit(request)
-    check_origin(request)
+    check_own_origin(request)
     refuse_encoded(request)
     resources = resources_of(request)
     check_room(resources.storage, limits_of(resources), 0)
@@ -131,7 +131,7 @@ async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
     """GET /issued/<key> tells of a certificate, DELETE revokes it; the key is the right to."""
     issued = kept(request, key)
     if request.method == "DELETE":
-        check_origin(request)
+        check_own_origin(request)
         reason = parameters_of(request.META["QUERY_STRING"]).get(REASON_FIELD, "")
         await revoke(request, issued, reason)
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
@@ -145,7 +145,7 @@ async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
 @methods("POST")
 async def revoke_form(request: NativeRequest, key: str) -> HttpResponseBase:
     """POST /issued/<key>/revoke is DELETE for a form; whoever holds the key may."""
-    check_origin(request)
+    check_own_origin(request)
     issued = kept(request, key)
     fields = parameters_of(text_of(await whole(request)))
     await revoke(request, issued, fields.get(REASON_FIELD, ""))

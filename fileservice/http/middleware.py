@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from django.core.exceptions import BadRequest as DjangoBadRequest
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from fileservice.errors import BadRequest, FileserviceError, NotFound
 from fileservice.http.answers import problem
 from fileservice.http.body import ClientGone
+from fileservice.http.cors import answer_fields, preflight_fields, varies
 from fileservice.http.lifespan import resources_of
 from fileservice.http.requests import NativeRequest
 
@@ -83,6 +85,37 @@ def answer_errors(respond: Respond) -> Respond:
     return answered
 
 
+def share_answers(respond: Respond) -> Respond:
+    """
+    Let pages of the origins that the operator chose read every answer, also what went wrong.
+
+    A preflight asks whether a request would be let in; it carries nothing that could be judged,
+    and is answered for whatever address and Host, before anything is looked at.
+    """
+
+    async def shared(request: NativeRequest) -> HttpResponseBase:
+        origins = resources_of(request).options.cors_origins
+        if not origins:
+            return await respond(request)
+        field = request.META.get
+        response: HttpResponseBase
+        if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META:
+            private_network = field("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+            fields = preflight_fields(
+                origins, field("HTTP_ORIGIN"), private_network=private_network
+            )
+            response = HttpResponse(status=204, headers=fields)
+        else:
+            response = await respond(request)
+            for name, value in answer_fields(origins, field("HTTP_ORIGIN")).items():
+                response[name] = value
+        if varies(origins):
+            patch_vary_headers(response, ("Origin",))
+        return response
+
+    return shared
+
+
 def check_host(respond: Respond) -> Respond:
     """
     Refuse a Host that is not ours, before anything is done for it.
@@ -104,4 +137,4 @@ def check_host(respond: Respond) -> Respond:
     return checked
 
 
-NATIVE_MIDDLEWARE = (log_access, answer_errors, check_host)
+NATIVE_MIDDLEWARE = (log_access, share_answers, answer_errors, check_host)

@@ -18,6 +18,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from fileservice.errors import Forbidden, Unauthorized
 from fileservice.http.answers import shape_of
 from fileservice.http.lifespan import resources_of
+from fileservice.options import ANY_ORIGIN
 
 COOKIE = "fileservice_browser"
 COOKIE_SECONDS = 400 * 24 * 3600  # the most a browser keeps
@@ -129,17 +130,56 @@ def form_token(browser: str) -> str:
     return salted_hmac("fileservice.form", browser, algorithm="sha256").hexdigest()
 
 
-def check_origin(request: ASGIRequest) -> None:
+def check_own_origin(request: ASGIRequest) -> None:
     """
-    Refuse what another site made a browser send; costs no byte of the body.
+    Refuse what a page that is not ours made a browser send; costs no byte of the body.
 
     Raises:
         Forbidden: Sec-Fetch-Site or Origin names another site.
     """
+    if is_foreign(request):
+        raise Forbidden("This was sent from another site.")
+
+
+def check_origin(request: ASGIRequest) -> None:
+    """
+    Refuse what another site made a browser send, unless the operator lets it send files.
+
+    Raises:
+        Forbidden: Sec-Fetch-Site or Origin names another site, and it is not let in, or not with
+            what the browser adds by itself.
+    """
+    if not is_foreign(request) or is_let_in(request):
+        return
+    if ANY_ORIGIN in resources_of(request).options.cors_origins:
+        raise Forbidden("Pages of any site may send files, but without cookies and Basic.")
+    raise Forbidden("This was sent from another site.")
+
+
+def is_foreign(request: ASGIRequest) -> bool:
+    """Tell whether a browser says that a page which is not ours made it send this."""
     site = request.META.get("HTTP_SEC_FETCH_SITE", "none")
     origin = request.META.get("HTTP_ORIGIN")
-    if site not in ("same-origin", "none") or origin not in (None, origin_of(request)):
-        raise Forbidden("This was sent from another site.")
+    return site not in ("same-origin", "none") or origin not in (None, origin_of(request))
+
+
+def is_let_in(request: ASGIRequest) -> bool:
+    """
+    Tell whether the operator lets the site in that made a browser send this.
+
+    A listed origin acts with all that the browser knows of us. Where any is let in, none acts
+    with what a browser adds by itself, since that is its owner's and not the page's.
+    """
+    origins = resources_of(request).options.cors_origins
+    if ANY_ORIGIN not in origins:
+        return request.META.get("HTTP_ORIGIN") in origins
+    scheme = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[0]
+    return not has_cookies(request) and scheme.lower() in ("", "bearer")
+
+
+def has_cookies(request: ASGIRequest) -> bool:
+    """Tell whether the request carries a cookie of ours."""
+    return COOKIE in request.COOKIES or settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
 def origin_of(request: ASGIRequest) -> str:
@@ -152,15 +192,17 @@ def needs_form_token(request: ASGIRequest) -> bool:
     Tell whether a form still has to show its token.
 
     A request without cookies and without a browser's fields carries nobody's authority: it is
-    a script, and no foreign page can make one.
+    a script, and no foreign page can make one. A page of an origin that is let in has no token,
+    and need not have: its origin is its proof.
     """
     by_browser = (
-        COOKIE in request.COOKIES
-        or settings.SESSION_COOKIE_NAME in request.COOKIES
+        has_cookies(request)
         or "HTTP_ORIGIN" in request.META
         or "HTTP_SEC_FETCH_SITE" in request.META
     )
-    return by_browser and not is_form_token(request, request.META.get("HTTP_X_CSRFTOKEN", ""))
+    if not by_browser or (is_foreign(request) and is_let_in(request)):
+        return False
+    return not is_form_token(request, request.META.get("HTTP_X_CSRFTOKEN", ""))
 
 
 def check_form_token(request: ASGIRequest, token: str) -> None:
