@@ -2,19 +2,23 @@
 The failures a client can cause, each with its HTTP status.
 
 FileserviceError
-  BadRequest 400           BadName, NoFile, Truncated, BadForm, DigestMismatch, BadUrl
+  BadRequest 400           BadName, NoFile, Truncated, BadForm, DigestMismatch, BadUrl,
+                           InconsistentLength
   Unauthorized 401
   Forbidden 403            UrlRefused
   NotFound 404
   MethodNotAllowed 405
   SlowBody 408
-  NotReady 409
+  NotReady 409             OffsetMismatch
   Revoked 410
+  Expired 410
   PreconditionFailed 412
   TooLarge 413             TooManyParts
   UnsupportedRequest 415
   RangeNotSatisfiable 416
   Unprocessable 422        TemplateError (pdf.errors), BadValue, BadList
+  Locked 423
+  ChecksumMismatch 460
   RemoteFailed 502
   ServiceUnavailable 503
   RemoteTimeout 504
@@ -97,6 +101,13 @@ class DigestMismatch(BadRequest):
     title = "Digest does not match"
 
 
+class InconsistentLength(BadRequest):
+    """An upload is said to be as long as it cannot be, or of another length than before."""
+
+    code = "inconsistent_length"
+    title = "Length does not fit"
+
+
 class BadUrl(BadRequest):
     """A URL is not one that every program reads alike, or not of a scheme that is fetched."""
 
@@ -157,6 +168,22 @@ class NotReady(FileserviceError):
     status = 409
     code = "not_ready"
     title = "Not ready yet"
+
+
+class OffsetMismatch(FileserviceError):
+    """The bytes of an append are not those that come next; `headers` carries Upload-Offset."""
+
+    status = 409
+    code = "offset_mismatch"
+    title = "Other bytes come next"
+
+
+class Expired(FileserviceError):
+    """The upload was not finished in time, or it failed; what came of it is gone."""
+
+    status = 410
+    code = "expired"
+    title = "Upload gone"
 
 
 class Revoked(FileserviceError):
@@ -226,6 +253,22 @@ class BadList(Unprocessable):
 
     code = "bad_list"
     title = "Bad list"
+
+
+class Locked(FileserviceError):
+    """Another request is writing to the same upload; `headers` carries Retry-After."""
+
+    status = 423
+    code = "locked"
+    title = "Another request is at work"
+
+
+class ChecksumMismatch(FileserviceError):
+    """The bytes of an append are not those its Upload-Checksum speaks of (tus 1.0.0)."""
+
+    status = 460
+    code = "checksum_mismatch"
+    title = "Checksum does not match"
 
 
 class RemoteFailed(FileserviceError):

@@ -15,7 +15,7 @@ from django.db.models import Model
 
 from fileservice.commits import Commits
 from fileservice.errors import ServiceUnavailable
-from fileservice.models import File
+from fileservice.models import File, ResumableUpload
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,20 @@ class Ledger:
         Raises:
             ServiceUnavailable: the database is locked.
         """
+        return self._read(sql, value).fetchone()
+
+    def rows(self, sql: str, value: str) -> list[Any]:
+        """
+        Return the rows, tuples, that a statement finds; few, since the loop waits for them.
+
+        Raises:
+            ServiceUnavailable: the database is locked.
+        """
+        return self._read(sql, value).fetchall()
+
+    def _read(self, sql: str, value: str) -> sqlite3.Cursor:
         try:
-            return self._reader.execute(sql, (value,)).fetchone()
+            return self._reader.execute(sql, (value,))
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
@@ -138,7 +150,7 @@ class Ledger:
         return await self.run(newest, sender, limit)
 
     async def known(self, ids: Sequence[str]) -> set[str]:
-        """Return those of `ids` that have a row."""
+        """Return those of `ids` that have a row, as a file or as an upload that is to be one."""
         return await self.run(with_rows, ids)
 
     async def run[T](self, call: Callable[..., T], *args: object) -> T:
@@ -187,8 +199,10 @@ def insert(files: Sequence[StoredFile]) -> None:
 
 
 def remove(id: str) -> bool:
-    """Delete one row."""
-    return File.objects.filter(id=id).delete()[0] > 0
+    """Delete one file's row, and what is remembered of its upload."""
+    with transaction.atomic():
+        ResumableUpload.objects.filter(id=id).delete()
+        return File.objects.filter(id=id).delete()[0] > 0
 
 
 def newest(sender: str, limit: int) -> list[StoredFile]:
@@ -199,4 +213,8 @@ def newest(sender: str, limit: int) -> list[StoredFile]:
 
 def with_rows(ids: Sequence[str]) -> set[str]:
     """Return those of `ids` that have a row."""
-    return set(File.objects.filter(id__in=ids).values_list("id", flat=True))
+    return {
+        id
+        for model in (File, ResumableUpload)
+        for id in model._default_manager.filter(id__in=ids).values_list("id", flat=True)
+    }

@@ -26,6 +26,51 @@ class File(models.Model):
         return self.name
 
 
+class ResumableUpload(models.Model):
+    """
+    An upload that comes in several requests; who has the lease writes to it.
+
+    It stays when it is finished, for as long as its file does: clients ask what became of it.
+    """
+
+    id = models.CharField(primary_key=True, max_length=26, help_text="the file's, once it is one")
+    key = models.CharField(max_length=26, unique=True, help_text="in the link to keep")
+    name = models.CharField(max_length=255)
+    name_changed = models.BooleanField(help_text="the client sent another name")
+    kind = models.CharField(max_length=5, help_text="whole, part or final")
+    state = models.CharField(max_length=8, help_text="open, finished or failed")
+    length = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="bytes when it is whole; none while nobody said"
+    )
+    offset = models.PositiveBigIntegerField(default=0, help_text="bytes that are durable")
+    sha256 = models.CharField(
+        max_length=64, blank=True, help_text="that it must have, in hexadecimal"
+    )
+    metadata = models.TextField(blank=True, help_text="Upload-Metadata, as it was sent")
+    concat = models.TextField(blank=True, help_text="Upload-Concat, as it was sent")
+    parts = models.TextField(blank=True, help_text="ids of what a final one is made of")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(help_text="when it is removed, if it is not finished")
+    sender = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the browser's cookie; empty for others"
+    )
+    owner = models.CharField(max_length=255, blank=True, help_text="who had the lease last")
+    fence = models.PositiveIntegerField(default=0, help_text="how often the lease was taken")
+    until = models.DateTimeField(help_text="when the lease ends")
+    asked = models.BooleanField(default=False, help_text="who has the lease is to let go")
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["state", "expires_at"], name="resumable_state_expires"),
+            models.Index(fields=["parts"], name="resumable_parts"),
+            models.Index(fields=["owner"], name="resumable_asked", condition=models.Q(asked=True)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Batch(models.Model):
     """A list of certificates to be issued; who has the lease works on it."""
 

@@ -22,6 +22,7 @@ PRIVATE = 0o600
 SMALLEST_TOKEN = 32  # characters; 128 bits even when the token is only hexadecimal
 GIB = 1 << 30
 MIB = 1 << 20
+WEEK_SECONDS = 7 * 24 * 3600
 TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ANY_ORIGIN = "*"
 PANEL_NAME = re.compile(r"\w[\w-]{0,63}")
@@ -51,6 +52,7 @@ class Options:
         min_free_bytes: an upload that would leave less room on the disk is refused.
         body_wait_seconds: how long a body may be silent, and the window of the next.
         min_bytes_per_second: a body slower than this over the window is ended.
+        resume_seconds: how long after its last byte an unfinished upload can be gone on with.
         secret_key: signs cookies and form tokens.
         fetch_allow_networks: networks that every URL may lead to, also one from a request.
         template_urls: where a template is, by its name.
@@ -71,6 +73,7 @@ class Options:
     min_free_bytes: int
     body_wait_seconds: int
     min_bytes_per_second: int
+    resume_seconds: int
     secret_key: str
     fetch_allow_networks: frozenset[Network]
     template_urls: Mapping[str, RemoteUrl]
@@ -145,6 +148,7 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         min_free_bytes=reader.count(5, "MIN_FREE_BYTES", 256 * MIB, least=0),
         body_wait_seconds=reader.count(6, "BODY_WAIT_SECONDS", 30, least=1),
         min_bytes_per_second=reader.count(7, "MIN_BYTES_PER_SECOND", 1024, least=0),
+        resume_seconds=reader.count(20, "RESUME_SECONDS", WEEK_SECONDS, least=1),
         secret_key=_secret_key(reader, root),
         fetch_allow_networks=_networks(reader),
         template_urls=_urls(reader, 13, "TEMPLATE_URLS", TEMPLATE_NAME),

@@ -27,7 +27,11 @@ async def sweep(ledger: Ledger, storage: Storage, *, now: datetime) -> int:
     Safe beside uploads and beside another sweep: what is younger than `GRACE` is left alone.
     """
     before = now - GRACE
-    removed = await storage.discard_drafts(before)
+    removed = 0
+    drafts = await storage.drafts(before)
+    for id in set(drafts) - await ledger.known(drafts):
+        await storage.discard_draft(id)
+        removed += 1
     async for ids in storage.ids(before):
         for id in set(ids) - await ledger.known(ids):
             await storage.delete(id)

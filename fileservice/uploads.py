@@ -201,10 +201,10 @@ def disk_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InsufficientStorage("The disk is full; nothing was stored.") from error
+            raise InsufficientStorage("The disk is full.") from error
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise ServiceUnavailable(
-                "Too many files are open; nothing was stored.", headers={"Retry-After": "5"}
+                "Too many files are open.", headers={"Retry-After": "5"}
             ) from error
         raise
 

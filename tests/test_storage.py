@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from fileservice.storage import Storage
-from fileservice.storage.local import ALL_BLOCKS, LARGEST_BLOCK, SMALLEST_BLOCK, LocalStorage
+from fileservice.storage.local import LocalStorage
+from fileservice.storage.writing import ALL_BLOCKS, LARGEST_BLOCK, SMALLEST_BLOCK
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - tmpfs: its reads cannot be told not to wait
 ID = "abcdefghijklmnopqrstuvwxyz"
@@ -98,7 +99,7 @@ async def test_a_file_system_that_cannot_peek_is_read_by_a_thread() -> None:
 
 async def test_readers_of_a_crowd_take_smaller_blocks(storage: LocalStorage) -> None:
     await store(storage, ID, b"a" * 1_000_000)
-    storage.readers = 5000
+    storage.threads.readers = 5000
 
     blocks = [len(block) async for block in storage.read(ID, 0, 1_000_000)]
 
@@ -143,7 +144,7 @@ async def test_what_was_not_finished_is_gone(storage: LocalStorage, size: int) -
         await incoming.write(b"a" * size)
 
     assert files(storage) == []
-    assert storage.writers == 0
+    assert storage.threads.writers == 0
 
 
 @pytest.mark.parametrize("while_finishing", [False, True])
@@ -158,7 +159,7 @@ async def test_a_cancelled_writer_leaves_nothing_behind(
 
     task = asyncio.create_task(write())
     while not files(storage):
-        await storage.off_loop(storage.free_bytes)
+        await storage.threads.off_loop(storage.free_bytes)
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
@@ -176,7 +177,7 @@ async def test_a_blob_is_never_overwritten(storage: LocalStorage) -> None:
 
 
 async def test_an_error_of_the_disk_is_raised_and_leaves_nothing(storage: LocalStorage) -> None:
-    storage.incoming.rmdir()
+    (storage.root / "incoming").rmdir()
 
     with pytest.raises(FileNotFoundError):
         await store(storage, ID, b"a" * 3_000_000)
@@ -212,13 +213,13 @@ async def test_only_the_owner_reads_what_is_stored(storage: LocalStorage) -> Non
 
 
 async def test_blocks_shrink_as_writers_come(storage: LocalStorage) -> None:
-    assert storage.block_size == LARGEST_BLOCK
+    assert storage.threads.block_size == LARGEST_BLOCK
 
-    storage.writers = 256
-    assert storage.block_size == ALL_BLOCKS // 256
+    storage.threads.writers = 256
+    assert storage.threads.block_size == ALL_BLOCKS // 256
 
-    storage.writers = 5000
-    assert storage.block_size == SMALLEST_BLOCK
+    storage.threads.writers = 5000
+    assert storage.threads.block_size == SMALLEST_BLOCK
 
 
 def test_free_bytes_are_what_the_disk_says(storage: LocalStorage) -> None:

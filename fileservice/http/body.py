@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from fileservice.errors import SlowBody, TooLarge, Truncated
+from fileservice.errors import Locked, SlowBody, TooLarge, Truncated
 from fileservice.http.messages import Receive
 
 
@@ -39,6 +39,14 @@ class Body:
         self._receive = receive
         self.declared = declared
         self.complete = not chunked and not declared
+        self._waiting: asyncio.Timeout | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """End `chunks` with `Locked`, now if it waits: another request wants to write."""
+        self._interrupted = True
+        if self._waiting is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def chunks(self, pace: Pace) -> AsyncIterator[bytes]:
         """
@@ -50,6 +58,7 @@ class Body:
             ClientGone: the connection ended first.
             Truncated: the body ended before the announced length.
             SlowBody: the client fell below `pace`.
+            Locked: `interrupt` was called.
         """
         clock = asyncio.get_running_loop().time
         window_bytes, window_waited, size = 0, 0.0, 0
@@ -86,14 +95,24 @@ class Body:
 
     async def _next(self, pace: Pace) -> bytes:
         try:
-            message = await asyncio.wait_for(self._receive(), pace.wait_seconds)
+            async with asyncio.timeout(pace.wait_seconds) as self._waiting:
+                if self._interrupted:
+                    raise interrupted()
+                message = await self._receive()
         except TimeoutError:
-            raise slow(pace) from None
+            raise (interrupted() if self._interrupted else slow(pace)) from None
+        finally:
+            self._waiting = None
         if message["type"] == "http.disconnect":
             raise ClientGone
         self.complete = not message.get("more_body", False)
         body: bytes = message.get("body", b"")
         return body
+
+
+def interrupted() -> Locked:
+    """Return the refusal of what another request writes in its place."""
+    return Locked("Another request took this one's place.", headers={"Retry-After": "1"})
 
 
 def slow(pace: Pace) -> SlowBody:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -35,6 +36,8 @@ from fileservice.panels import Panels
 from fileservice.pictures import Pictures
 from fileservice.registry import Registry
 from fileservice.remotetemplates import RemoteTemplates
+from fileservice.resumables import Resumables
+from fileservice.resuming import Resuming
 from fileservice.signatures import Signatures
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
@@ -64,6 +67,7 @@ class Resources:
     options: Options
     storage: Storage
     ledger: Ledger
+    resuming: Resuming
     templates: Templates
     pictures: Pictures
     registry: Registry
@@ -120,6 +124,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         stack.push_async_callback(ledger.close)
         registry = Registry(ledger)
         stack.push_async_callback(registry.close)
+        lifetime = timedelta(seconds=options.resume_seconds)
+        resuming = Resuming(storage, ledger, Resumables(ledger), lifetime=lifetime)
         backlog = Backlog(ledger)
         session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()
@@ -141,6 +147,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             options=options,
             storage=storage,
             ledger=ledger,
+            resuming=resuming,
             templates=templates,
             pictures=pictures,
             registry=registry,
@@ -229,7 +236,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     gc.collect()
     gc.freeze()
     watching = resources.watch.watching()
-    async with stack, sweeping(resources.ledger, resources.storage), watching:
+    resuming = resources.resuming.watching()
+    async with stack, sweeping(resources.ledger, resources.storage), watching, resuming:
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

@@ -15,9 +15,10 @@ from fileservice.errors import BadForm, BadRequest, Forbidden, NoFile, Unsupport
 from fileservice.http.answers import document, methods, shape_of, text
 from fileservice.http.downloading import download
 from fileservice.http.forms import Form, boundary_of
-from fileservice.http.lifespan import Resources, resources_of
+from fileservice.http.lifespan import resources_of
 from fileservice.http.managing import described, links
 from fileservice.http.requests import NativeRequest
+from fileservice.http.resuming import limits_of
 from fileservice.http.visitors import (
     TOKEN_FIELD,
     admit,
@@ -158,13 +159,6 @@ def expected_sha256(request: NativeRequest) -> bytes | None:
         if field := request.META.get(header):
             return parse_digests(field).get("sha-256")
     return None
-
-
-def limits_of(resources: Resources) -> Limits:
-    """Return what one upload may take."""
-    options = resources.options
-    most = options.max_upload_bytes
-    return Limits(request_bytes=most, file_bytes=most, free_bytes=options.min_free_bytes)
 
 
 def created(request: NativeRequest, stored: list[StoredFile]) -> HttpResponseBase:

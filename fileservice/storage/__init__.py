@@ -1,10 +1,12 @@
 """The bytes: who may do what with a blob is decided above, how it stays whole is decided here."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
+
+from fileservice.storage.writing import Checksum
 
 
 class Incoming(Protocol):
@@ -45,11 +47,71 @@ class Incoming(Protocol):
     ) -> None: ...
 
 
+class Draft(Protocol):
+    """
+    A blob that comes in several pieces, open for one of them.
+
+    A context in which nobody else writes to it, in any process; what was written stays after it.
+    Entering raises `BlockingIOError` where somebody does, and `EOFError` where bytes are missing
+    that were durable. One task uses it at a time.
+    """
+
+    size: int
+    """Bytes written so far."""
+
+    checksum: Checksum | None
+    """Is fed every byte that is written from now on."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was finished before, by somebody who could not say so any more."""
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """Append; see `Incoming.write`."""
+
+    async def flush(self) -> None:
+        """Hand over to the disk what was written until now."""
+
+    async def sync(self) -> None:
+        """Make durable what was flushed; may run beside `write`."""
+
+    async def rewind(self) -> None:
+        """Forget what was written since the context was entered."""
+
+    async def splice(self, ids: Sequence[str]) -> None:
+        """Append the bytes of other drafts, which stay."""
+
+    async def finish(self, expected: str = "") -> str:
+        """
+        Make it a blob, durably, and return the SHA-256 of its bytes in hexadecimal.
+
+        Where that is not `expected`, it stays a draft.
+        """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None: ...
+
+
 class Storage(Protocol):
     """Blobs by id; an id is made by us, never by a client."""
 
     def create(self, id: str) -> Incoming:
         """Begin a blob; nothing is visible under `id` until it is finished."""
+
+    def reopen(self, id: str, size: int) -> Draft:
+        """Open the draft `id`, new where `size` is 0; what came after `size` is forgotten."""
+
+    async def is_written_to(self, id: str) -> bool:
+        """Tell whether somebody who is alive has the draft open."""
+
+    async def discard_draft(self, id: str) -> None:
+        """Remove a draft; one that is not there is no error."""
 
     def peek(self, id: str, start: int, stop: int) -> bytes | None:
         """
@@ -86,8 +148,8 @@ class Storage(Protocol):
     def free_bytes(self) -> int:
         """Return how many more bytes the storage can take."""
 
-    async def discard_drafts(self, before: datetime) -> int:
-        """Remove unfinished blobs that nobody wrote to since `before`; return how many."""
+    async def drafts(self, before: datetime) -> list[str]:
+        """Return the ids of drafts that nobody wrote to since `before`."""
 
     def ids(self, before: datetime) -> AsyncGenerator[list[str]]:
         """Yield the ids of blobs that were there `before`, some at a time."""

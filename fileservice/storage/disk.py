@@ -1,6 +1,5 @@
 """What a thread does to the disk."""
 
-import hashlib
 import io
 import os
 from collections.abc import Buffer, Iterable
@@ -11,12 +10,11 @@ PRIVATE_FILE = 0o600
 
 
 class WholeFile(io.FileIO):
-    """A new file for its owner only, that writes all of what it is given."""
+    """A file for its owner only, new unless `flags` say otherwise; it writes all it is given."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE), "wb"
-        )
+    def __init__(self, path: str, flags: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL) -> None:
+        mode = {os.O_RDONLY: "rb", os.O_WRONLY: "wb", os.O_RDWR: "rb+"}[flags & os.O_ACCMODE]
+        super().__init__(os.open(path, flags | os.O_CLOEXEC, PRIVATE_FILE), mode)
 
     def writelines(self, chunks: Iterable[Buffer]) -> None:
         """Append `chunks`; `FileIO.writelines` would pass over a write that was cut short."""
@@ -24,12 +22,6 @@ class WholeFile(io.FileIO):
             rest = memoryview(chunk)
             while rest:
                 rest = rest[self.write(rest) :]
-
-
-def digest_all(digest: "hashlib._Hash", chunks: Iterable[Buffer]) -> None:
-    """Feed `chunks` to `digest`."""
-    for chunk in chunks:
-        digest.update(chunk)
 
 
 def unchanged(folder: Path, before: datetime) -> list[Path]:

@@ -1,0 +1,146 @@
+"""
+Who writes to a resumable upload: one request or task at a time, in whichever worker.
+
+The next one that comes asks it to let go, so that a client never waits for a connection that it
+has lost (docs/decisions/0027).
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from fileservice.errors import Locked, NotFound
+from fileservice.resumables import Resumable, Resumables
+from fileservice.storage import Storage
+
+log = logging.getLogger("fileservice.resuming")
+
+# A holder in another worker hears of it when that looks, and syncs before it lets go.
+LOOK_SECONDS = 0.2
+LET_GO_SECONDS = 3.0
+# A holder opens its draft right after it has taken the lease: one that did not by now is dead.
+DEAD_SECONDS = 0.5
+RETRY_SECONDS = 0.1
+RENEW_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Holding:
+    """
+    An upload whose lease this worker has, or one that is no longer open and needs none.
+
+    Attributes:
+        resumable: as it is noted.
+        interrupt: is called when somebody else wants to write.
+    """
+
+    resumable: Resumable
+    interrupt: Callable[[], None]
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Holdings:
+    """The uploads whose leases one worker has."""
+
+    def __init__(self, storage: Storage, resumables: Resumables) -> None:
+        self._storage = storage
+        self._resumables = resumables
+        self._owner = f"{platform.node()}:{os.getpid()}:{os.urandom(4).hex()}"[-255:]
+        self._held: dict[str, Holding] = {}
+
+    def is_held(self, id: str) -> bool:
+        """Tell whether anybody has the lease of an upload."""
+        return id in self._held or self._resumables.is_taken(id, datetime.now(UTC))
+
+    @contextlib.asynccontextmanager
+    async def hold(self, id: str, interrupt: Callable[[], None]) -> AsyncIterator[Holding]:
+        """
+        Hold the lease of an upload to the end of the block.
+
+        Raises:
+            NotFound: there is no such upload.
+            Locked: who has the lease does not let go in time.
+        """
+        holding = Holding(await self._taken(id), interrupt)
+        if not holding.resumable.is_open:
+            yield holding
+            return
+        self._held[id] = holding
+        try:
+            yield holding
+        finally:
+            try:
+                if holding.resumable.is_open:
+                    await asyncio.shield(self._resumables.release(holding.resumable))
+            finally:
+                del self._held[id]
+                holding.let_go.set()
+
+    async def _taken(self, id: str) -> Resumable:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while True:
+            taken = await self._resumables.take(id, self._owner, now=datetime.now(UTC))
+            if taken is not None:
+                return taken
+            there = self._resumables.find(id)
+            if there is None:
+                raise NotFound("There is no such upload.")
+            if not there.is_open:
+                return there
+            waited = clock() - began
+            if waited > DEAD_SECONDS and (stolen := await self._stolen(there)) is not None:
+                return stolen
+            if waited > LET_GO_SECONDS:
+                raise busy()
+            await self._ask(id)
+
+    async def _stolen(self, there: Resumable) -> Resumable | None:
+        """Take the lease of a worker that is gone: the kernel closed its drafts."""
+        if there.id in self._held or await self._storage.is_written_to(there.id):
+            return None
+        log.warning("The lease of upload %s is taken from a worker that is gone.", there.id)
+        now = datetime.now(UTC)
+        return await self._resumables.steal(there.id, self._owner, there.fence, now=now)
+
+    async def _ask(self, id: str) -> None:
+        """Ask who writes to let go, and give it some time."""
+        holding = self._held.get(id)
+        if holding is None:
+            await self._resumables.ask(id)
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        holding.interrupt()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LET_GO_SECONDS):
+                await holding.let_go.wait()
+
+    async def look_after(self) -> None:
+        """Hear what other workers ask of this one, and hold what is held, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        renewed = clock()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not self._held:
+                continue
+            for id in self._resumables.asked_of(self._owner):
+                if id in self._held:
+                    self._held[id].interrupt()
+            if clock() - renewed > RENEW_SECONDS:
+                renewed = clock()
+                ids = list(self._held)
+                await self._resumables.renew(ids, self._owner, now=datetime.now(UTC))
+
+
+def ignored() -> None:
+    """Do not let go: what is done is short, or must be done once."""
+
+
+def busy() -> Locked:
+    """Return the refusal of a second writer."""
+    return Locked("Another request writes to this upload.", headers={"Retry-After": "1"})

@@ -1,0 +1,144 @@
+"""What the protocols that resume have in common at the edge."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from django.core.handlers.asgi import ASGIRequest
+
+from fileservice.appending import Append, Verification
+from fileservice.errors import ServiceUnavailable, SlowBody
+from fileservice.http.downloading import absent
+from fileservice.http.lifespan import Resources, resources_of
+from fileservice.http.requests import NativeRequest
+from fileservice.http.visitors import browser_of, sender_of
+from fileservice.ledger import StoredFile
+from fileservice.names import clean_name
+from fileservice.resumables import Kind, Resumable
+from fileservice.uploads import Limits, unguessable
+
+
+def new_resumable(
+    request: ASGIRequest,
+    name: bytes,
+    *,
+    length: int | None,
+    kind: Kind = "whole",
+    sha256: str = "",
+    metadata: str = "",
+    concat: str = "",
+    parts: Sequence[str] = (),
+) -> Resumable:
+    """
+    Return an upload under the client's `name` that is still to be started.
+
+    Raises:
+        BadName: see `clean_name`.
+    """
+    clean = clean_name(name)
+    now = datetime.now(UTC)
+    return Resumable(
+        id=unguessable(),
+        key=unguessable(),
+        name=clean.text,
+        name_changed=clean.changed,
+        kind=kind,
+        state="open",
+        length=length,
+        offset=0,
+        sha256=sha256,
+        metadata=metadata,
+        concat=concat,
+        parts=tuple(parts),
+        created_at=now,
+        expires_at=now,
+        sender=sender_of(browser_of(request)),
+    )
+
+
+def resumable(request: ASGIRequest, key: str) -> Resumable:
+    """
+    Return the upload of a link to keep, also of a file that came in one piece.
+
+    Raises:
+        NotFound: there is none.
+        Expired: it can no longer be gone on with.
+    """
+    resources = resources_of(request)
+    found = resources.resuming.find(key)
+    if found is not None:
+        return found
+    file = resources.ledger.find_by_key(key)
+    if file is None:
+        raise absent()
+    return finished(file)
+
+
+def finished(file: StoredFile) -> Resumable:
+    """Return the upload that a file came by, though it came in one piece."""
+    return Resumable(
+        id=file.id,
+        key=file.key,
+        name=file.name,
+        name_changed=file.name_changed,
+        kind="whole",
+        state="finished",
+        length=file.size,
+        offset=file.size,
+        sha256=file.sha256,
+        metadata="",
+        concat="",
+        parts=(),
+        created_at=file.created_at,
+        expires_at=file.created_at,
+        sender=file.sender,
+    )
+
+
+def path_of(resumable: Resumable) -> str:
+    """Return the link to keep as a path: an origin may be another behind a proxy."""
+    return f"/uploads/{resumable.key}"
+
+
+def append_of(
+    request: NativeRequest,
+    offset: int,
+    *,
+    length: int | None = None,
+    is_last: bool = False,
+    verification: Verification | None = None,
+) -> Append:
+    """Return the body of `request` as what is to be appended at `offset`."""
+    return Append(
+        chunks=kept_chunks(request),
+        interrupt=request.stream.interrupt,
+        offset=offset,
+        declared=request.stream.declared if not request.stream.complete else 0,
+        length=length,
+        is_last=is_last,
+        verification=verification,
+    )
+
+
+async def kept_chunks(request: NativeRequest) -> AsyncIterator[bytes]:
+    """
+    Yield the body as it comes.
+
+    Raises:
+        ServiceUnavailable: it comes too slowly. 408 would say that nothing was kept, and clients
+            of tus give up on it.
+        ClientGone, Truncated, Locked: see `Body.chunks`.
+    """
+    try:
+        async for chunk in request.stream.chunks(resources_of(request).pace):
+            yield chunk
+    except SlowBody as error:
+        raise ServiceUnavailable(
+            "The body came too slowly; what came of it is kept.", headers={"Retry-After": "1"}
+        ) from error
+
+
+def limits_of(resources: Resources) -> Limits:
+    """Return what one upload may take."""
+    options = resources.options
+    most = options.max_upload_bytes
+    return Limits(request_bytes=most, file_bytes=most, free_bytes=options.min_free_bytes)
