@@ -283,7 +283,7 @@ def _cors_origins(reader: Reader) -> tuple[str, ...]:
             found.append(parse_origin(entry))
         except BadUrl as error:
             reader.wrong(
-                20, "CORS_ORIGINS", f"must be * alone or origins: {entry!r}: {error.detail}"
+                21, "CORS_ORIGINS", f"must be * alone or origins: {entry!r}: {error.detail}"
             )
     return tuple(found)
 

@@ -110,6 +110,16 @@ def test_the_checks_are_those_that_are_documented(tmp_path: Path) -> None:
         assert problems <= set(re.findall(r"fileservice\.E\d{3}", cells[2])), name
 
 
+def test_no_two_settings_share_a_check() -> None:
+    told = {
+        (name.removesuffix("_FILE"), id)
+        for name, cells in settings_table().items()
+        for id in re.findall(r"fileservice\.E\d{3}", cells[2])
+    }
+
+    assert len({id for _, id in told}) == len(told)
+
+
 def kinds(kind: type[FileserviceError] = FileserviceError) -> Iterator[type[FileserviceError]]:
     """Yield the tree of errors."""
     yield kind
