@@ -1,5 +1,7 @@
 """A real server for the tests: `manage.py serve` in a process and a folder of its own."""
 
+import fcntl
+import hashlib
 import os
 import shutil
 import signal
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +22,9 @@ from tests.client import Answer, Client
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
+NODE = CHECKOUT / "tests" / "node"
+NODE_NEEDED = 20, 19  # @tus/server's
+INSTALL_SECONDS = 300
 # How long an example takes is no fact about the code: machines are shared.
 settings.register_profile(
     "fileservice", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -155,20 +161,58 @@ def server(migrated: Path) -> Iterator[Server]:
         yield running
 
 
+def lacking(reason: str) -> NoReturn:
+    """Skip where a user lacks what a test needs; fail where CI does."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def need_program(name: str) -> str:
     """Return the path of a program; skip where a user lacks it, fail where CI does."""
     path = shutil.which(name)
-    if path is None and os.environ.get("CI"):
-        pytest.fail(f"{name} is not installed")
     if path is None:
-        pytest.skip(f"{name} is not installed")
+        lacking(f"{name} is not installed")
     return path
 
 
 def need_file(path: Path) -> Path:
     """Return `path`, a font's or a table's; skip where a user lacks it, fail where CI does."""
-    if not path.exists() and os.environ.get("CI"):
-        pytest.fail(f"{path.name} is not installed")
     if not path.exists():
-        pytest.skip(f"{path.name} is not installed")
+        lacking(f"{path.name} is not installed")
     return path
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Return the path of Node, which then has the packages of tests/node."""
+    program = need_program("node")
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    if tuple(map(int, version.stdout.strip().lstrip("v").split("."))) < NODE_NEEDED:
+        lacking(f"Node {'.'.join(map(str, NODE_NEEDED))} is needed, not {version.stdout.strip()}")
+    if failure := install_packages(need_program("npm")):
+        lacking(failure)
+    return program
+
+
+def install_packages(npm: str) -> str:
+    """Install the packages of tests/node if they are not; return why they cannot be."""
+    locked = NODE / "package-lock.json"
+    installed = NODE / "node_modules" / ".installed"
+    with locked.open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes one installs
+        wanted = hashlib.file_digest(lock, "sha256").hexdigest()
+        if installed.exists() and installed.read_text() == wanted:
+            return ""
+        done = subprocess.run(
+            [npm, "ci", "--ignore-scripts", "--omit=optional", "--fetch-retries=1"],
+            cwd=NODE,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            return f"the packages of tests/node cannot be had: {done.stderr[-500:]}"
+        installed.write_text(wanted)
+    return ""
