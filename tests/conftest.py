@@ -32,6 +32,17 @@ settings.register_profile(
 settings.load_profile("fileservice")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take here what tests/conformance needs: only this file is read before the arguments."""
+    group = parser.getgroup("conformance", "resumable uploads, tests/conformance")
+    group.addoption("--url", help="where the server to test creates uploads; else it is our own")
+    group.addoption("--header", action="append", default=[], help="sent with each request")
+    group.addoption("--origin", help="a page's, that the server lets upload")
+    group.addoption("--require-all", action="store_true", help="fail what is not announced")
+    group.addoption("--table", help="a Markdown file, to write a column into")
+    group.addoption("--column", default="server", help="the column's name")
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """

@@ -11,7 +11,7 @@ from fileservice.pdf.cms import Signer
 from fileservice.pdf.compiling import compile_template
 from fileservice.pdf.fonts import shipped_fonts
 from fileservice.pdf.signing import sign
-from tests.conformance import breaches
+from tests.clauses import breaches
 from tests.pdfs import checked, page_of, text_of
 from tests.signatures import VALID, key_of, pdfsig, pyhanko_accepts
 from tests.test_conformance import compiled, packet_of

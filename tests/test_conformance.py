@@ -15,7 +15,7 @@ from fileservice.pdf.filling import CompiledTemplate
 from fileservice.pdf.fonts import FontSet, shipped_fonts
 from fileservice.pdf.subsets import Subset
 from fileservice.pdf.xmp import Told
-from tests.conformance import breaches, texts_of_tags, untagged
+from tests.clauses import breaches, texts_of_tags, untagged
 from tests.pdfs import checked, text_of
 
 # WeasyPrint leaves its colour profile open.

@@ -1,0 +1,79 @@
+"""Which server is tested, and how a test is told what it announces."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.ietf import Ietf
+from tests.conformance.points import SHOULD, not_announced, requires_all
+from tests.conformance.table import Table, point_of
+from tests.conformance.target import Target
+from tests.conformance.tus import Tus
+
+ORIGIN = "https://app.example"
+# By the letter that begins the number of a point.
+PROTOCOLS = {"t": {"tus", "creation"}, "c": {"tus", "creation"}, "r": {"ietf"}}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("table")
+    if path is not None:
+        config.pluginmanager.register(Table(Path(path), config.getoption("column")))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        mark = item.get_closest_marker("point")
+        if mark is not None and isinstance(item, pytest.Function):
+            row = point_of(item.originalname, mark.args[0])
+            item.user_properties.append(("point", f"{row.number}|{row.level}|{row.fact}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let what is only recommended not fail the run, but show."""
+    report = yield
+    mark = item.get_closest_marker("point")
+    recommended = mark is not None and mark.args[0] == SHOULD
+    if recommended and report.failed and not requires_all(item.config):
+        report.outcome = "skipped"
+        report.wasxfail = "reason: SHOULD"
+    return report
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """Give the server that was named on the command line, or our own."""
+    url = request.config.getoption("url")
+    if url is None:
+        pytest.skip("no server was named by --url")
+    told = [line.partition(":") for line in request.config.getoption("header")]
+    headers = {name.strip(): value.strip() for name, _, value in told}
+    found = Target(url, headers, request.config.getoption("origin") or ORIGIN)
+    found.discover()
+    yield found
+    found.remove_all()
+
+
+@pytest.fixture(autouse=True)
+def announced(request: pytest.FixtureRequest) -> None:
+    """Keep a test away from a server that does not announce what it needs."""
+    mark = request.node.get_closest_marker("point")
+    target: Target = request.getfixturevalue("target")
+    protocol = PROTOCOLS[request.node.name.removeprefix("test_")[0]]
+    missing = (protocol | mark.args[1]) - target.announced
+    if missing:
+        not_announced(request.config, missing)
+
+
+@pytest.fixture(scope="session")
+def tus(target: Target) -> Tus:
+    return Tus(target)
+
+
+@pytest.fixture(scope="session")
+def ietf(target: Target) -> Ietf:
+    return Ietf(target)
