@@ -133,16 +133,20 @@ class Resuming:
             NotFound: it was deleted meanwhile.
             Locked: who writes does not let go in time.
         """
-        async with self._holdings.hold(resumable.id, ignored) as holding:
-            held = holding.resumable
-            file = self._ledger.find(held.id)
-            if file is not None:
-                return await delete(self._ledger, self._storage, file)
-            with contextlib.suppress(LeaseLost):
-                await self._resumables.remove(held)
-                await self._storage.discard_draft(held.id)
-                return True
-        return False
+        if self._ledger.find(resumable.id) is None:
+            async with self._holdings.hold(resumable.id, ignored) as holding:
+                if holding.resumable.kind == "part" or holding.resumable.state != "finished":
+                    return await self._forget(holding.resumable)
+        file = self._ledger.find(resumable.id)
+        return file is not None and await delete(self._ledger, self._storage, file)
+
+    async def _forget(self, held: Resumable) -> bool:
+        try:
+            await self._resumables.remove(held)
+        except LeaseLost:
+            return False
+        await self._storage.discard_draft(held.id)
+        return True
 
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:

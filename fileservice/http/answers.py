@@ -104,8 +104,14 @@ def problem(request: ASGIRequest, error: FileserviceError) -> HttpResponse:
     return response
 
 
-def methods(*allowed: str) -> Callable[[View], View]:
-    """Let `allowed` methods through; OPTIONS is answered here, any other with 405."""
+def methods(
+    *allowed: str, options: Callable[[ASGIRequest], dict[str, str]] | None = None
+) -> Callable[[View], View]:
+    """
+    Let `allowed` methods through; OPTIONS is answered here, any other with 405.
+
+    `options` returns further fields of the answer to OPTIONS.
+    """
     allow = ", ".join((*allowed, "OPTIONS"))
 
     def decorate(view: View) -> View:
@@ -114,7 +120,8 @@ def methods(*allowed: str) -> Callable[[View], View]:
             if request.method in allowed:
                 return await view(request, *args, **kwargs)
             if request.method == "OPTIONS":
-                return HttpResponse(status=204, headers={"Allow": allow})
+                more = options(request) if options else {}
+                return HttpResponse(status=204, headers={"Allow": allow, **more})
             raise MethodNotAllowed(
                 f"{request.method} is not known here; {allow} are.", headers={"Allow": allow}
             )

@@ -1,4 +1,4 @@
-"""The link to keep: look at a file, delete it."""
+"""The link to keep: look at a file, go on with its upload, delete it."""
 
 from http import HTTPStatus
 from urllib.parse import quote
@@ -7,13 +7,15 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
+from fileservice.http import tus
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import Resources, resources_of
 from fileservice.http.requests import NativeRequest
+from fileservice.http.resuming import resumable
 from fileservice.http.visitors import browser_of, check_origin, form_token, origin_of
 from fileservice.ledger import StoredFile
-from fileservice.uploads import delete
+from fileservice.resumables import Resumable
 
 
 def links(request: ASGIRequest, stored: StoredFile) -> tuple[str, str]:
@@ -41,15 +43,27 @@ def described(request: ASGIRequest, stored: StoredFile) -> dict[str, object]:
     }
 
 
-@methods("GET", "HEAD", "DELETE")
+@methods("GET", "HEAD", "PATCH", "POST", "DELETE", options=tus.options)
 async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
-    """GET /uploads/<key> tells of a file, DELETE removes it; the key is the right to do so."""
-    resources = resources_of(request)
-    stored = kept(resources, key)
-    if request.method == "DELETE":
-        await remove(resources, stored)
+    """GET, HEAD, PATCH and DELETE /uploads/<key>; the key is the right to all of them."""
+    method = tus.method_of(request)
+    if method == "PATCH":
+        return await tus.patch(request, key)
+    if method == "HEAD":
+        return await standing(request, key)
+    if method == "DELETE":
+        tus.check_spoken(request)
+        await remove(resources_of(request), resumable(request, key))
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    return show(request, stored)
+    return show(request, kept(resources_of(request), key))
+
+
+async def standing(request: NativeRequest, key: str) -> HttpResponseBase:
+    """Answer with how much of an upload is here; who still writes to it is asked to let go."""
+    upload = await resources_of(request).resuming.settle(resumable(request, key))
+    response = HttpResponse()
+    tus.tell_all(response, upload)
+    return response
 
 
 def show(request: ASGIRequest, stored: StoredFile) -> HttpResponseBase:
@@ -73,14 +87,13 @@ def show(request: ASGIRequest, stored: StoredFile) -> HttpResponseBase:
 async def delete_form(request: NativeRequest, key: str) -> HttpResponseBase:
     """POST /uploads/<key>/delete is DELETE for a form; whoever holds the key may."""
     check_origin(request)
-    resources = resources_of(request)
-    await remove(resources, kept(resources, key))
+    await remove(resources_of(request), resumable(request, key))
     return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
 
 
-async def remove(resources: Resources, stored: StoredFile) -> None:
-    """Delete a file; who comes second finds nothing."""
-    if not await delete(resources.ledger, resources.storage, stored):
+async def remove(resources: Resources, upload: Resumable) -> None:
+    """Delete a file, or an upload that is none yet; who comes second finds nothing."""
+    if not await resources.resuming.delete(upload):
         raise absent()
 
 

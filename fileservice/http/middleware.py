@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from fileservice.errors import BadRequest, FileserviceError, NotFound
+from fileservice.http import tus
 from fileservice.http.answers import problem
 from fileservice.http.body import ClientGone
 from fileservice.http.cors import answer_fields, preflight_fields, varies
@@ -137,4 +138,16 @@ def check_host(respond: Respond) -> Respond:
     return checked
 
 
-NATIVE_MIDDLEWARE = (log_access, share_answers, answer_errors, check_host)
+def name_tus(respond: Respond) -> Respond:
+    """Name the version of tus in every answer to who speaks it, errors among them."""
+
+    async def named(request: NativeRequest) -> HttpResponseBase:
+        response = await respond(request)
+        if "HTTP_TUS_RESUMABLE" in request.META:
+            response.headers["Tus-Resumable"] = tus.VERSION
+        return response
+
+    return named
+
+
+NATIVE_MIDDLEWARE = (log_access, share_answers, name_tus, answer_errors, check_host)

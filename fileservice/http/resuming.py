@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from django.core.handlers.asgi import ASGIRequest
 
-from fileservice.appending import Append, Verification
+from fileservice.appending import Append, Verification, other_offset
 from fileservice.errors import ServiceUnavailable, SlowBody
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import Resources, resources_of
@@ -117,6 +117,21 @@ def append_of(
         is_last=is_last,
         verification=verification,
     )
+
+
+async def append(request: NativeRequest, found: Resumable, brought: Append) -> Resumable:
+    """
+    Append to an upload and return it; of one that is finished, at its end, nothing is read.
+
+    Raises:
+        FileserviceError: see `Resuming.append`.
+    """
+    if found.is_open:
+        resources = resources_of(request)
+        return await resources.resuming.append(found, brought, limits_of(resources))
+    if brought.offset != found.offset:
+        raise other_offset(found, brought)
+    return found
 
 
 async def kept_chunks(request: NativeRequest) -> AsyncIterator[bytes]:

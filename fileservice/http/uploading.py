@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 
 from fileservice.digests import parse_digests
 from fileservice.errors import BadForm, BadRequest, Forbidden, NoFile, UnsupportedRequest
+from fileservice.http import tus
 from fileservice.http.answers import document, methods, shape_of, text
 from fileservice.http.downloading import download
 from fileservice.http.forms import Form, boundary_of
@@ -36,11 +37,17 @@ UNNAMED = b"unnamed"  # for a body that came without a name, as from a pipe
 FORM_OVERHEAD = 1 << 20  # what a form may have beside its largest file
 
 
-@methods("POST", "PUT")
+@methods("POST", "PUT", options=tus.options)
 async def files(request: NativeRequest) -> HttpResponseBase:
-    """POST /files/ takes a form; PUT /files/ a body without a name, as `curl -T -` sends it."""
+    """
+    POST /files/ takes a form, or begins an upload that can be gone on with.
+
+    PUT /files/ takes a body without a name, as `curl -T -` sends it.
+    """
     if request.method == "PUT":
         return await put(request, UNNAMED)
+    if tus.is_spoken(request):
+        return await tus.create(request)
     return await post_form(request)
 
 

@@ -1,0 +1,249 @@
+"""Resumable uploads by tus 1.0.0 (tus.io): creation at /files/, the rest at /uploads/<key>."""
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import http_date
+
+from fileservice.errors import (
+    BadRequest,
+    FileserviceError,
+    Forbidden,
+    MethodNotAllowed,
+    PreconditionFailed,
+    UnsupportedRequest,
+)
+from fileservice.http.downloading import absent
+from fileservice.http.lifespan import resources_of
+from fileservice.http.requests import NativeRequest
+from fileservice.http.resuming import (
+    append,
+    append_of,
+    limits_of,
+    new_resumable,
+    path_of,
+    resumable,
+)
+from fileservice.http.visitors import admit, browser_of, check_origin, sender_of
+from fileservice.resumables import Kind, Resumable
+from fileservice.tusfields import (
+    ALGORITHMS,
+    UploadChecksum,
+    parse_checksum,
+    parse_metadata,
+    parse_number,
+)
+
+VERSION = "1.0.0"
+EXTENSIONS = (
+    "creation,creation-with-upload,creation-defer-length,"
+    "termination,expiration,checksum,concatenation"
+)
+CONTENT_TYPE = "application/offset+octet-stream"
+CREATING = ("HTTP_UPLOAD_LENGTH", "HTTP_UPLOAD_DEFER_LENGTH", "HTTP_UPLOAD_CONCAT")
+FINAL = "final;"
+UNNAMED = b"unnamed"
+OVERRIDES = ("PATCH", "DELETE", "HEAD")
+
+
+def is_spoken(request: ASGIRequest) -> bool:
+    """Tell whether a request to create is one of tus; Upload-Length alone may be the IETF's."""
+    if "HTTP_TUS_RESUMABLE" in request.META:
+        return True
+    return "HTTP_UPLOAD_COMPLETE" not in request.META and any(
+        name in request.META for name in CREATING
+    )
+
+
+def options(request: ASGIRequest) -> dict[str, str]:
+    """Return what an answer to OPTIONS says of tus."""
+    return {
+        "Tus-Resumable": VERSION,
+        "Tus-Version": VERSION,
+        "Tus-Extension": EXTENSIONS,
+        "Tus-Max-Size": str(resources_of(request).options.max_upload_bytes),
+        "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
+    }
+
+
+async def create(request: NativeRequest) -> HttpResponseBase:
+    """POST /files/ begins an upload, and takes its first bytes where they come with it."""
+    check_version(request)
+    await admit(request)
+    check_origin(request)
+    has_body = not request.stream.complete
+    if has_body and request.META.get("CONTENT_TYPE") != CONTENT_TYPE:
+        raise wrong_type()
+    resources = resources_of(request)
+    wanted = wanted_of(request)
+    if has_body and wanted.kind == "final":
+        raise BadRequest("A final upload has no bytes but those of its parts.")
+    checksum = checksum_of(request)
+    begun = await resources.resuming.start(wanted, limits_of(resources))
+    response = HttpResponse(status=HTTPStatus.CREATED, headers={"Location": path_of(begun)})
+    if has_body:
+        begun = await first_bytes(request, begun, checksum)
+    tell(response, begun)
+    return response
+
+
+async def first_bytes(
+    request: NativeRequest, begun: Resumable, checksum: UploadChecksum | None
+) -> Resumable:
+    """Append what came with the creation; an error tells where to go on."""
+    try:
+        return await append(request, begun, append_of(request, 0, verification=checksum))
+    except FileserviceError as error:
+        error.headers["Location"] = path_of(begun)
+        raise
+
+
+def wanted_of(request: ASGIRequest) -> Resumable:
+    """Return the upload that a request asks for."""
+    concat = request.META.get("HTTP_UPLOAD_CONCAT", "")
+    metadata = request.META.get("HTTP_UPLOAD_METADATA", "")
+    pairs = parse_metadata(metadata)
+    name = pairs.get("filename") or pairs.get("name") or UNNAMED
+    if concat.startswith(FINAL):
+        parts = [part_of(request, url) for url in concat.removeprefix(FINAL).split()]
+        if not parts or length_of(request) is not None:
+            raise BadRequest("A final upload names its parts, and no length.")
+        return new_resumable(
+            request,
+            name,
+            kind="final",
+            length=sum(part.offset for part in parts),
+            metadata=metadata,
+            concat=concat,
+            parts=[part.id for part in parts],
+        )
+    if concat not in ("", "partial"):
+        raise BadRequest("Upload-Concat reads `partial` or `final;/uploads/<key> ...`.")
+    defers = request.META.get("HTTP_UPLOAD_DEFER_LENGTH")
+    length = length_of(request)
+    if (length is None) == (defers is None) or defers not in (None, "1"):
+        raise BadRequest("Either Upload-Length or `Upload-Defer-Length: 1` is needed.")
+    kind: Kind = "part" if concat else "whole"
+    return new_resumable(request, name, kind=kind, length=length, metadata=metadata, concat=concat)
+
+
+def length_of(request: ASGIRequest) -> int | None:
+    """Return Upload-Length; None without it."""
+    field = request.META.get("HTTP_UPLOAD_LENGTH")
+    return None if field is None else parse_number("Upload-Length", field)
+
+
+def checksum_of(request: ASGIRequest) -> UploadChecksum | None:
+    """Return what Upload-Checksum asks for; None without it."""
+    field = request.META.get("HTTP_UPLOAD_CHECKSUM")
+    return None if field is None else parse_checksum(field)
+
+
+def part_of(request: ASGIRequest, url: str) -> Resumable:
+    """
+    Return a part that a final upload names.
+
+    Raises:
+        BadRequest: it is not finished, or no link of ours.
+        NotFound: there is no such part, or it was sent by another browser.
+    """
+    link = urlsplit(url)
+    head, _, key = link.path.rpartition("/")
+    if link.netloc not in ("", request.get_host()) or head != "/uploads":
+        raise BadRequest("The parts of a final upload are named by their links to keep.")
+    part = resources_of(request).resuming.find(key)
+    if part is None or part.kind != "part" or part.sender != sender_of(browser_of(request)):
+        raise absent()
+    return part
+
+
+async def patch(request: NativeRequest, key: str) -> HttpResponseBase:
+    """PATCH /uploads/<key> appends."""
+    check_version(request)
+    await admit(request)
+    check_origin(request)
+    found = resumable(request, key)
+    if found.kind == "final":
+        raise Forbidden("A final upload has no bytes but those of its parts.")
+    if request.META.get("CONTENT_TYPE") != CONTENT_TYPE:
+        raise wrong_type()
+    offset = parse_number("Upload-Offset", request.META.get("HTTP_UPLOAD_OFFSET"))
+    appended = append_of(
+        request, offset, length=length_of(request), verification=checksum_of(request)
+    )
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    tell(response, await append(request, found, appended))
+    return response
+
+
+def tell(response: HttpResponseBase, upload: Resumable) -> None:
+    """Say where an upload stands, after something was done to it."""
+    response["Tus-Resumable"] = VERSION
+    response["Cache-Control"] = "no-store"
+    response["Upload-Offset"] = str(upload.offset)
+    if upload.is_open or upload.kind == "part":
+        response["Upload-Expires"] = http_date(upload.expires_at.timestamp())
+
+
+def tell_all(response: HttpResponseBase, upload: Resumable) -> None:
+    """Say all that is known of an upload, as HEAD asks for."""
+    tell(response, upload)
+    if upload.length is None:
+        response["Upload-Defer-Length"] = "1"
+    else:
+        response["Upload-Length"] = str(upload.length)
+    if upload.metadata:
+        response["Upload-Metadata"] = upload.metadata
+    if upload.concat:
+        response["Upload-Concat"] = upload.concat
+
+
+def method_of(request: ASGIRequest) -> str:
+    """
+    Return the method that is meant: some networks let none pass but GET and POST.
+
+    Raises:
+        MethodNotAllowed: POST in its own name, or for a method that is none of an upload.
+    """
+    if request.method != "POST":
+        return request.method or ""
+    method: str = request.META.get("HTTP_X_HTTP_METHOD_OVERRIDE", "")
+    if method not in OVERRIDES:
+        raise MethodNotAllowed(
+            f"POST needs X-HTTP-Method-Override here, one of {OVERRIDES}.",
+            headers={"Allow": "GET, HEAD, PATCH, POST, DELETE, OPTIONS"},
+        )
+    return method
+
+
+def check_spoken(request: ASGIRequest) -> None:
+    """
+    Refuse another version of tus where a request names one; a plain DELETE need not.
+
+    Raises:
+        PreconditionFailed: as tus 1.0.0 wants it.
+    """
+    if "HTTP_TUS_RESUMABLE" in request.META:
+        check_version(request)
+
+
+def check_version(request: ASGIRequest) -> None:
+    """
+    Refuse another version of tus, or none.
+
+    Raises:
+        PreconditionFailed: as tus 1.0.0 wants it.
+    """
+    if request.META.get("HTTP_TUS_RESUMABLE") != VERSION:
+        raise PreconditionFailed(
+            f"Send Tus-Resumable: {VERSION}; no other version is spoken.",
+            headers={"Tus-Version": VERSION, "Tus-Resumable": VERSION},
+        )
+
+
+def wrong_type() -> UnsupportedRequest:
+    """Return the refusal of a body that is not said to be bytes of an upload."""
+    return UnsupportedRequest(f"The bytes of an upload come as {CONTENT_TYPE}.")
