@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, fields
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -90,6 +90,7 @@ class Ledger:
         self._by_id = select_by(File, COLUMNS, id="")
         self._by_key = select_by(File, COLUMNS, key="")
         self._commits = Commits(self._insert)
+        self._jobs = Commits(self._do_jobs)
 
     def find(self, id: str) -> StoredFile | None:
         """Return the file with this id."""
@@ -153,6 +154,25 @@ class Ledger:
         """Return those of `ids` that have a row, as a file or as an upload that is to be one."""
         return await self.run(with_rows, ids)
 
+    async def commit[T](self, call: Callable[..., T], *args: object) -> T:
+        """
+        Call `call` in a transaction; durable when this returns.
+
+        Calls that come while a commit is on its way share the next one, each on its own: what
+        one raises undoes itself alone, and is raised here. Where the wait is cancelled, the call
+        is made all the same.
+
+        Raises:
+            ServiceUnavailable: the database was locked for longer than it waits; nothing was done.
+        """
+        job = Job(call, args)
+        await self._jobs.add([job])
+        result: T = job.outcome.result()
+        return result
+
+    async def _do_jobs(self, jobs: list["Job"]) -> None:
+        await self.run(do_jobs, jobs)
+
     async def run[T](self, call: Callable[..., T], *args: object) -> T:
         """
         Call `call` in the thread that holds Django's connection.
@@ -180,8 +200,31 @@ class Ledger:
     async def close(self) -> None:
         """Wait for the commits under way and let go of the connections."""
         await self._commits.close()
+        await self._jobs.close()
         await asyncio.get_running_loop().run_in_executor(self._executor, disconnect)
         self._reader.close()
+
+
+@dataclass(slots=True)
+class Job:
+    """A call that shares a transaction with others, and what came of it."""
+
+    call: Callable[..., Any]
+    args: tuple[object, ...]
+    outcome: Future[Any] = field(default_factory=Future)
+
+
+def do_jobs(jobs: Sequence[Job]) -> None:
+    """Do every job in one transaction, where each has a savepoint to go back to."""
+    with transaction.atomic():
+        for job in jobs:
+            try:
+                with transaction.atomic():
+                    result = job.call(*job.args)
+            except Exception as error:  # noqa: BLE001 - it is raised where the job was given
+                job.outcome.set_exception(error)
+            else:
+                job.outcome.set_result(result)
 
 
 def disconnect() -> None:
