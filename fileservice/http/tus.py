@@ -103,11 +103,11 @@ async def first_bytes(
 
 def wanted_of(request: ASGIRequest) -> Resumable:
     """Return the upload that a request asks for."""
-    concat = request.META.get("HTTP_UPLOAD_CONCAT", "")
+    concat = request.META.get("HTTP_UPLOAD_CONCAT")
     metadata = request.META.get("HTTP_UPLOAD_METADATA", "")
     pairs = parse_metadata(metadata)
     name = pairs.get("filename") or pairs.get("name") or UNNAMED
-    if concat.startswith(FINAL):
+    if concat is not None and concat.startswith(FINAL):
         parts = [part_of(request, url) for url in concat.removeprefix(FINAL).split()]
         if not parts or length_of(request) is not None:
             raise BadRequest("A final upload names its parts, and no length.")
@@ -120,14 +120,16 @@ def wanted_of(request: ASGIRequest) -> Resumable:
             concat=concat,
             parts=[part.id for part in parts],
         )
-    if concat not in ("", "partial"):
+    if concat not in (None, "partial"):
         raise BadRequest("Upload-Concat reads `partial` or `final;/uploads/<key> ...`.")
     defers = request.META.get("HTTP_UPLOAD_DEFER_LENGTH")
     length = length_of(request)
     if (length is None) == (defers is None) or defers not in (None, "1"):
         raise BadRequest("Either Upload-Length or `Upload-Defer-Length: 1` is needed.")
     kind: Kind = "part" if concat else "whole"
-    return new_resumable(request, name, kind=kind, length=length, metadata=metadata, concat=concat)
+    return new_resumable(
+        request, name, kind=kind, length=length, metadata=metadata, concat=concat or ""
+    )
 
 
 def length_of(request: ASGIRequest) -> int | None:

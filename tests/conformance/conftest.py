@@ -10,6 +10,7 @@ from tests.conformance.points import SHOULD, not_announced, requires_all
 from tests.conformance.table import Table, point_of
 from tests.conformance.target import Target
 from tests.conformance.tus import Tus
+from tests.conftest import serving
 
 ORIGIN = "https://app.example"
 # By the letter that begins the number of a point.
@@ -45,14 +46,22 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
-def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    """Give the server that was named on the command line, or our own."""
-    url = request.config.getoption("url")
-    if url is None:
-        pytest.skip("no server was named by --url")
-    told = [line.partition(":") for line in request.config.getoption("header")]
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give the place named on the command line where uploads are created, or our own."""
+    named = request.config.getoption("url")
+    if named is not None:
+        yield named
+        return
+    migrated = request.getfixturevalue("migrated")
+    with serving(migrated, ACCESS="open", CORS_ORIGINS=ORIGIN) as own:
+        yield f"{own.url}/files/"
+
+
+@pytest.fixture(scope="session")
+def target(url: str, pytestconfig: pytest.Config) -> Iterator[Target]:
+    told = [line.partition(":") for line in pytestconfig.getoption("header")]
     headers = {name.strip(): value.strip() for name, _, value in told}
-    found = Target(url, headers, request.config.getoption("origin") or ORIGIN)
+    found = Target(url, headers, pytestconfig.getoption("origin") or ORIGIN)
     found.discover()
     yield found
     found.remove_all()

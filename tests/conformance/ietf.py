@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from urllib.parse import urljoin
 
 from tests.client import Answer
-from tests.conformance.target import Target, eventually, offset_of, patiently
+from tests.conformance.target import BUSY, Target, eventually, offset_of, patiently
 from tests.conformance.wire import Connection, Headers
 
 # Of draft-09 and of those after it.
@@ -71,6 +71,15 @@ class Ietf:
 
     def offset(self, url: str) -> int:
         return offset_of(self.head(url))
+
+    def resume(self, url: str, length: int) -> Answer:
+        """Go on where the server says, as clients do, until it takes the rest or refuses."""
+
+        def attempt() -> Answer:
+            at = self.offset(url)
+            return self.append(url, at, bytes(length - at), complete=True)
+
+        return patiently(attempt, BUSY | {409})
 
     def settles(self, url: str, least: int) -> int:
         """Return the offset when it is that far, or when it does not come so far."""

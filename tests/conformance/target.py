@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
@@ -100,10 +100,10 @@ def offset_of(answer: Answer) -> int:
     return int(told)
 
 
-def patiently(attempt: Callable[[], Answer]) -> Answer:
+def patiently(attempt: Callable[[], Answer], transient: Container[int] = BUSY) -> Answer:
     """Try until the server is not busy with another request for the same upload."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while (answer := attempt()).status in BUSY and time.monotonic() < deadline:
+    while (answer := attempt()).status in transient and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
     return answer
 

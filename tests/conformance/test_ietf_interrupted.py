@@ -79,8 +79,7 @@ def test_r8_an_upload_is_resumed_while_its_older_request_hangs(ietf: Ietf) -> No
     url = ietf.create()
 
     with hanging(ietf, url):
-        at = ietf.offset(url)
-        answer = ietf.append(url, at, bytes(SOME_BYTES - at), complete=True)
+        answer = ietf.resume(url, SOME_BYTES)
 
     assert answer.status in DONE
     assert answer.headers["upload-complete"] == "?1"
@@ -255,7 +254,10 @@ def digest(name: str, content: bytes) -> dict[str, str]:
 @contextmanager
 def hanging(ietf: Ietf, url: str) -> Iterator[Connection]:
     """Send half of the bytes, and hold the connection open until the end of the block."""
-    told = {"Content-Length": str(SOME_BYTES)}
+    told = {"Content-Length": str(SOME_BYTES), "Expect": "100-continue"}
     with ietf.appending(url, 0, told, complete=True) as connection:
+        # Now the request is there, and not only on its way.
+        while connection.response("PATCH").status != 100:
+            pass
         connection.send(bytes(SOME_BYTES // 2))
         yield connection

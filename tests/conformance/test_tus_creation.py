@@ -63,7 +63,10 @@ def test_t8_an_upload_of_length_0_is_finished_at_once(tus: Tus) -> None:
 
 @should()
 def test_t9_a_key_may_have_no_value(tus: Tus) -> None:
-    assert tus.post({"Upload-Length": "5", "Upload-Metadata": "a,b eA==,c "}).status == 201
+    assert (
+        tus.post({"Upload-Length": "5", "Upload-Metadata": "filename eC50eHQ=,a,b eA==,c "}).status
+        == 201
+    )
 
 
 @must()

@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from urllib.parse import urljoin
 
 from tests.client import Answer
-from tests.conformance.target import Target, eventually, offset_of, patiently
+from tests.conformance.target import BUSY, Target, eventually, offset_of, patiently
 from tests.conformance.wire import Connection, Headers
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 CONTENT_TYPE = {"Content-Type": "application/offset+octet-stream"}
+# What known clients send, so that some servers take nothing without it.
+NAMED = {"Upload-Metadata": "filename Y29uZm9ybWFuY2UuYmlu,filetype dGV4dC9wbGFpbg=="}
+NAMELESS = {"Upload-Metadata": ""}
 
 
 class Tus:
@@ -29,8 +32,11 @@ class Tus:
         return self.target.ask(method, url, {**VERSION, **(headers or {})}, body)
 
     def post(self, headers: Headers, body: bytes = b"") -> Answer:
-        """Ask for a creation with these headers, which need not succeed."""
-        answer = self.ask("POST", self.target.url, headers, body)
+        """Ask for a creation with these headers, and a name, which need not succeed."""
+        told = NAMED | dict(headers)
+        if not told["Upload-Metadata"]:
+            del told["Upload-Metadata"]
+        answer = self.ask("POST", self.target.url, told, body)
         if answer.status == 201 and "location" in answer.headers:
             self.target.located(answer)
         return answer
@@ -73,12 +79,22 @@ class Tus:
     def offset(self, url: str) -> int:
         return offset_of(self.head(url))
 
+    def resume(self, url: str, length: int) -> Answer:
+        """Go on where the server says, as clients do, until it takes the rest or refuses."""
+
+        def attempt() -> Answer:
+            at = self.offset(url)
+            return self.patch(url, at, bytes(length - at))
+
+        return patiently(attempt, BUSY | {409})
+
     def settles(self, url: str, least: int) -> int:
         """Return the offset when it is that far, or when it does not come so far."""
         return eventually(lambda: self.offset(url), lambda offset: offset >= least)
 
 
 def metadata(**pairs: bytes) -> dict[str, str]:
-    """Return the header of these pairs."""
-    told = [f"{key} {b64encode(value).decode()}" for key, value in pairs.items()]
+    """Return the header of these pairs, beside a name and a type."""
+    found = {"filename": b"conformance.bin", "filetype": b"text/plain", **pairs}
+    told = [f"{key} {b64encode(value).decode()}" for key, value in found.items()]
     return {"Upload-Metadata": ",".join(told)}
