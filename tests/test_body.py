@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fileservice.errors import SlowBody, Truncated
+from fileservice.errors import Locked, SlowBody, Truncated
 from fileservice.http.body import Body, ClientGone, Pace
 
 PATIENT = Pace(30, 1)
@@ -66,3 +66,14 @@ async def test_a_drip_is_slow_and_what_keeps_pace_is_not() -> None:
     assert len(await read(body_of(*drip, pause=0.1), Pace(1, 10))) == 300
     with pytest.raises(SlowBody):
         await read(body_of(*drip, pause=0.1), Pace(1, 1000))
+
+
+async def test_a_body_that_several_requests_end_at_once_ends_once() -> None:
+    body = body_of(declared=9)
+    reading = asyncio.create_task(read(body))
+    for _ in range(5):
+        await asyncio.sleep(0)  # one step of the loop: what ends a wait takes several
+        body.interrupt()
+
+    with pytest.raises(Locked):
+        await reading

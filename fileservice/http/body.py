@@ -45,7 +45,7 @@ class Body:
     def interrupt(self) -> None:
         """End `chunks` with `Locked`, now if it waits: another request wants to write."""
         self._interrupted = True
-        if self._waiting is not None:
+        if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def chunks(self, pace: Pace) -> AsyncIterator[bytes]:
