@@ -118,6 +118,9 @@ class Appending:
         Keep what came, or forget it where it could not be verified.
 
         Bytes that make the upload complete are not durable yet: they will be with the file.
+
+        Raises:
+            InconsistentLength: they were said to be the last, and some are missing.
         """
         draft = self._draft
         if self._checkpoint is not None:
@@ -132,6 +135,9 @@ class Appending:
             return
         await draft.flush()
         await self._note(draft.size)
+        draft.keep_digest()
+        if arrived and self._append.is_last and draft.size != held.length:
+            raise InconsistentLength(f"This upload has {held.length} bytes, not {draft.size}.")
 
     async def _is_verified(self, *, arrived: bool) -> bool:
         verification = self._append.verification

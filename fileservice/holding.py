@@ -78,7 +78,9 @@ class Holdings:
                 if holding.resumable.is_open:
                     await asyncio.shield(self._resumables.release(holding.resumable))
             finally:
-                del self._held[id]
+                # Somebody who took the lease from us may have let us have it again.
+                if self._held.get(id) is holding:
+                    del self._held[id]
                 holding.let_go.set()
 
     async def _taken(self, id: str) -> Resumable:
@@ -119,6 +121,16 @@ class Holdings:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LET_GO_SECONDS):
                 await holding.let_go.wait()
+
+    async def close(self) -> None:
+        """Let go of everything, as far as that is done soon; what came is noted."""
+        held = list(self._held.values())
+        for holding in held:
+            holding.interrupt()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LET_GO_SECONDS):
+                for holding in held:
+                    await holding.let_go.wait()
 
     async def look_after(self) -> None:
         """Hear what other workers ask of this one, and hold what is held, until cancelled."""

@@ -173,6 +173,17 @@ class Resumables:
         """Hold leases for longer."""
         await self._ledger.commit(renew, ids, owner, now)
 
+    def check(self, held: Resumable) -> None:
+        """
+        Require that the lease of an upload is still ours.
+
+        Raises:
+            LeaseLost: it is not.
+        """
+        there = self.find(held.id)
+        if there is None or not there.is_open or there.fence != held.fence:
+            raise LeaseLost(f"the lease {held.fence} of upload {held.id}")
+
     async def note(self, held: Resumable, **changes: object) -> None:
         """
         Write of an upload whose lease is held.

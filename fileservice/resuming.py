@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ from fileservice.ledger import Ledger, StoredFile
 from fileservice.mediatypes import HEAD_BYTES, media_type
 from fileservice.resumables import LeaseLost, Resumable, Resumables
 from fileservice.storage import Draft, Storage
-from fileservice.tasks import Flights, beside
+from fileservice.tasks import Flights, beside, to_its_end
 from fileservice.uploads import Limits, check_room, delete, disk_errors
 
 log = logging.getLogger("fileservice.resuming")
@@ -90,10 +90,10 @@ class Resuming:
         """
         if not resumable.is_open or resumable.kind == "final":
             return resumable
-        if resumable.is_complete:
+        is_held = self._holdings.is_held(resumable.id)
+        if resumable.is_complete and not is_held:
             _ = self._finish_aside(resumable.id)
-            return resumable
-        if not self._holdings.is_held(resumable.id):
+        if resumable.is_complete or not is_held:
             return resumable
         async with self._holdings.hold(resumable.id, ignored) as holding:
             return holding.resumable
@@ -116,13 +116,10 @@ class Resuming:
         async with self._holdings.hold(resumable.id, append.interrupt) as holding:
             held = holding.resumable
             check_state(held)
-            if not held.is_open and append.offset != held.offset:
-                raise other_offset(held, append)
+            holding.resumable = held = agreed(held, append, limits)
             if held.is_open:
-                holding.resumable = agreed(held, append, limits)
                 check_room(self._storage, limits, append.declared or 0)
-                with disk_errors():
-                    await self._write(holding, append, limits)
+                await self._write(holding, append, limits)
         return self._now(holding.resumable)
 
     async def delete(self, resumable: Resumable) -> bool:
@@ -146,6 +143,8 @@ class Resuming:
         except LeaseLost:
             return False
         await self._storage.discard_draft(held.id)
+        # Where somebody was killed before he could make a row, it has its place already.
+        await self._storage.delete(held.id)
         return True
 
     @contextlib.asynccontextmanager
@@ -156,41 +155,65 @@ class Resuming:
                 yield
         finally:
             await self._finishing.close()
+            await self._holdings.close()
 
     def _now(self, resumable: Resumable) -> Resumable:
         return self._resumables.find(resumable.id) or resumable
 
-    async def _write(self, holding: Holding, append: Append, limits: Limits) -> None:
-        held = holding.resumable
-        try:
-            async with self._storage.reopen(held.id, held.offset) as draft:
-                if draft.is_whole:
-                    await self._finish(holding, draft)
-                    raise other_offset(holding.resumable, append)
-                await self._take_in(holding, draft, append, limits)
-        except (BlockingIOError, LeaseLost) as error:
-            raise busy() from error
-        except EOFError as error:
-            log.critical("Bytes of the upload %s are lost: %s.", held.id, error)
-            await self._resumables.note(held, state="failed")
-            raise Expired("Bytes of this upload are lost on the server's disk.") from error
+    @contextlib.asynccontextmanager
+    async def _reopened(self, held: Resumable) -> AsyncIterator[Draft]:
+        """
+        Open the draft of an upload, and only then look whose lease it is.
 
-    async def _take_in(
-        self, holding: Holding, draft: Draft, append: Append, limits: Limits
+        Who was stopped after taking it, for longer than others wait, knows an offset that is no
+        longer the last; behind the lock nobody else can write any more.
+
+        Raises:
+            Locked: somebody else writes, or has written.
+            Expired: bytes are missing that were durable; the upload has failed.
+            InsufficientStorage, ServiceUnavailable: see `uploads.disk_errors`.
+        """
+        with disk_errors(), busy_where_lost():
+            try:
+                async with self._storage.reopen(held.id, held.offset) as draft:
+                    self._resumables.check(held)
+                    await draft.trim()
+                    yield draft
+            except EOFError as error:
+                log.critical("Bytes of the upload %s are lost: %s.", held.id, error)
+                await self._resumables.note(held, state="failed")
+                raise Expired("Bytes of this upload, or a part of it, are gone.") from error
+
+    async def _write(self, holding: Holding, append: Append, limits: Limits) -> None:
+        async with self._reopened(holding.resumable) as draft:
+            if draft.is_whole:
+                await self._finish(holding, draft)
+                raise other_offset(holding.resumable, append)
+            appending = Appending(self._resumables, holding, draft, append, self._lifetime)
+            arrived = False
+            try:
+                await appending.take(limits, lambda: check_room(self._storage, limits, 0))
+                arrived = True
+            finally:
+                await to_its_end(self._end(holding, draft, appending, arrived=arrived))
+
+    async def _end(
+        self, holding: Holding, draft: Draft, appending: Appending, *, arrived: bool
     ) -> None:
-        appending = Appending(self._resumables, holding, draft, append, self._lifetime)
-        arrived = False
-        try:
-            await appending.take(limits, lambda: check_room(self._storage, limits, 0))
-            arrived = True
-        finally:
-            await asyncio.shield(appending.end(arrived=arrived))
-        if holding.resumable.is_complete:
+        await appending.end(arrived=arrived)
+        if arrived and holding.resumable.is_complete:
             await self._finish(holding, draft)
 
     async def _finish(self, holding: Holding, draft: Draft) -> None:
-        """Make a file of what is whole; of a part, note that it is."""
+        """
+        Make a file of what is whole; of a part, note that it is.
+
+        Raises:
+            EOFError: it has not as many bytes as it should.
+        """
         held = replace(holding.resumable, offset=draft.size, length=draft.size)
+        if holding.resumable.length not in (None, draft.size):
+            raise EOFError(f"there are {draft.size} of {holding.resumable.length} bytes")
         file = None if held.kind == "part" else await self._placed(held, draft)
         await self._resumables.finish(held, file, parts_expire=datetime.now(UTC) + PARTS_STAY)
         holding.resumable = replace(held, state="finished")
@@ -228,16 +251,12 @@ class Resuming:
             held = holding.resumable
             if not held.is_open:
                 return
-            try:
-                with disk_errors():
-                    async with self._storage.reopen(held.id, held.offset) as draft:
-                        if held.parts and not draft.is_whole:
-                            await draft.splice(held.parts)
-                        await self._finish(holding, draft)
-            except (EOFError, FileNotFoundError) as error:
-                log.critical("Bytes of the upload %s are lost: %s.", held.id, error)
-                await self._resumables.note(held, state="failed")
-                raise Expired("Bytes of this upload, or a part of it, are gone.") from error
+            async with self._reopened(held) as draft:
+                if held.parts and not draft.is_whole:
+                    await draft.splice(held.parts)
+                if held.kind == "part":
+                    await draft.sync()
+                await self._finish(holding, draft)
 
     async def _keep_looking_after(self) -> None:
         while True:
@@ -254,6 +273,20 @@ class Resuming:
             except (sqlite3.Error, FileserviceError):
                 log.exception("What a killed worker left could not be looked for.")
             await asyncio.sleep(LOOK_SECONDS)
+
+
+@contextlib.contextmanager
+def busy_where_lost() -> Iterator[None]:
+    """
+    Say what it means that another has the lock or the lease.
+
+    Raises:
+        Locked: one has.
+    """
+    try:
+        yield
+    except (BlockingIOError, LeaseLost) as error:
+        raise busy() from error
 
 
 def heard(finishing: "asyncio.Future[None]") -> None:

@@ -27,6 +27,16 @@ class Flights[K: Hashable, T]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def to_its_end(work: Coroutine[object, object, None]) -> None:
+    """Do `work` to its end, also where the wait for it is cancelled: that is raised after it."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
 @asynccontextmanager
 async def beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
     """Do `work` in the background until the end of the block, which stops it where it is."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from django.core.handlers.asgi import ASGIRequest
 
-from fileservice.appending import Append, Verification, other_offset
+from fileservice.appending import Append, Verification, agreed
 from fileservice.errors import ServiceUnavailable, SlowBody
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import Resources, resources_of
@@ -126,12 +126,11 @@ async def append(request: NativeRequest, found: Resumable, brought: Append) -> R
     Raises:
         FileserviceError: see `Resuming.append`.
     """
+    resources = resources_of(request)
+    limits = limits_of(resources)
     if found.is_open:
-        resources = resources_of(request)
-        return await resources.resuming.append(found, brought, limits_of(resources))
-    if brought.offset != found.offset:
-        raise other_offset(found, brought)
-    return found
+        return await resources.resuming.append(found, brought, limits)
+    return agreed(found, brought, limits)
 
 
 async def kept_chunks(request: NativeRequest) -> AsyncIterator[bytes]:

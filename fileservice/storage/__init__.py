@@ -69,6 +69,9 @@ class Draft(Protocol):
     async def write(self, chunk: bytes | memoryview) -> None:
         """Append; see `Incoming.write`."""
 
+    async def trim(self) -> None:
+        """Forget what came after `size` before the context was entered; do so before you write."""
+
     async def flush(self) -> None:
         """Hand over to the disk what was written until now."""
 
@@ -78,8 +81,16 @@ class Draft(Protocol):
     async def rewind(self) -> None:
         """Forget what was written since the context was entered."""
 
+    def keep_digest(self) -> None:
+        """Keep the SHA-256 of what was flushed for who goes on: it is noted that it came so far."""
+
     async def splice(self, ids: Sequence[str]) -> None:
-        """Append the bytes of other drafts, which stay."""
+        """
+        Append the bytes of other drafts, which stay.
+
+        Raises:
+            EOFError: one of them is gone.
+        """
 
     async def finish(self, expected: str = "") -> str:
         """
@@ -105,7 +116,7 @@ class Storage(Protocol):
         """Begin a blob; nothing is visible under `id` until it is finished."""
 
     def reopen(self, id: str, size: int) -> Draft:
-        """Open the draft `id`, new where `size` is 0; what came after `size` is forgotten."""
+        """Open the draft `id` for what comes after `size`, new where that is 0."""
 
     async def is_written_to(self, id: str) -> bool:
         """Tell whether somebody who is alive has the draft open."""

@@ -1,5 +1,6 @@
 """A blob that comes in several pieces: a draft that is opened again for each."""
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -59,6 +60,7 @@ class LocalDraft(BlockWriter):
         self._digests = digests
         self._id = id
         self._placed = False
+        self._is_longer = False
         self._start = size
         self._start_digest: hashlib._Hash | None = None
 
@@ -81,52 +83,61 @@ class LocalDraft(BlockWriter):
 
     async def _close(self) -> None:
         self._threads.writers -= 1
-        went_well = await self._abandon()
+        await self._abandon()
         if self._file is not None:
             self._file.close()
-        if went_well and not self._chunks and not self._placed:
-            self._digests.keep(self._id, self.size, self._digest)
 
     def _open(self) -> None:
         """
-        Open the draft, or the blob that it has become; cut off what came after `size`.
+        Open the draft, or the blob that it has become.
 
         Raises:
             BlockingIOError: somebody writes to it.
             EOFError: it has fewer bytes than `size`.
         """
-        try:
-            create = os.O_CREAT if self.size == 0 else 0
-            file = disk.WholeFile(self._folders.draft(self._id), os.O_RDWR | create)
-        except FileNotFoundError:
-            file = self._open_blob()
-        self._file = file
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file = self._open_locked()
         there = os.fstat(file.fileno()).st_size
         if there < self.size:
             raise EOFError(f"the draft has {there} bytes, {self.size} were durable")
         if self._placed:
             self.size = there
-        elif there > self.size:
-            file.truncate(self.size)
+        self._is_longer = there > self.size
         file.seek(self.size)
         self._digest = self._digests.take(self._id, self.size)
         self._start = self.size
         self._start_digest = self._digest and self._digest.copy()
 
-    def _open_blob(self) -> disk.WholeFile:
-        try:
-            file = disk.WholeFile(self._folders.blob(self._id), os.O_RDWR)
-        except FileNotFoundError as error:
-            raise EOFError(f"the draft is gone, {self.size} bytes of it were durable") from error
-        # It was placed and its row not committed: whole, and not to be written to.
-        self._placed = True
-        return file
+    def _open_locked(self) -> disk.WholeFile:
+        while True:
+            self._file = file = self._open_any()
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._placed or is_named(file, self._folders.draft(self._id)):
+                return file
+            # Who had the lock until now has given it its place, or removed it.
+            file.close()
+
+    def _open_any(self) -> disk.WholeFile:
+        draft, blob = self._folders.draft(self._id), self._folders.blob(self._id)
+        with contextlib.suppress(FileNotFoundError):
+            return disk.WholeFile(draft, os.O_RDWR)
+        with contextlib.suppress(FileNotFoundError):
+            file = disk.WholeFile(blob, os.O_RDWR)
+            # It was placed and its row not committed: whole, and not to be written to.
+            self._placed = True
+            return file
+        if self.size:
+            raise EOFError(f"the draft is gone, {self.size} bytes of it were durable")
+        return disk.WholeFile(draft, os.O_RDWR | os.O_CREAT)
 
     @property
     def is_whole(self) -> bool:
         """See `storage.Draft.is_whole`."""
         return self._placed
+
+    async def trim(self) -> None:
+        """See `storage.Draft.trim`."""
+        if self._is_longer:
+            await self._do(self._cut)
 
     async def flush(self) -> None:
         """See `storage.Draft.flush`."""
@@ -156,6 +167,10 @@ class LocalDraft(BlockWriter):
         self._opened.truncate(self._start)
         self._opened.seek(self._start)
 
+    def keep_digest(self) -> None:
+        """See `storage.Draft.keep_digest`."""
+        self._digests.keep(self._id, self.size, self._digest)
+
     async def splice(self, ids: Sequence[str]) -> None:
         """See `storage.Draft.splice`."""
         self._digest = None
@@ -163,7 +178,10 @@ class LocalDraft(BlockWriter):
             await self._splice_one(id)
 
     async def _splice_one(self, id: str) -> None:
-        part = await self._do(disk.WholeFile, self._folders.draft(id), os.O_RDONLY)
+        try:
+            part = await self._do(disk.WholeFile, self._folders.draft(id), os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise EOFError(f"the part {id} is gone") from error
         with part:
             done = 0
             while copied := await self._do(self._copy, part, done):
@@ -207,7 +225,10 @@ class LocalDraft(BlockWriter):
     def _complete(self, expected: str) -> str:
         assert self._digest is not None  # noqa: S101 - see `finish`
         sha256 = self._digest.hexdigest()
-        if not self._placed and expected in ("", sha256):
+        if self._placed:
+            # Who gave it its place may have been killed before that was durable.
+            disk.sync_folder(self._folders.of(self._id))
+        elif expected in ("", sha256):
             os.fsync(self._opened.fileno())
             self._folders.place(self._id)
             self._placed = True
@@ -217,3 +238,11 @@ class LocalDraft(BlockWriter):
     def _opened(self) -> disk.WholeFile:
         assert self._file is not None  # noqa: S101 - it is open within the context
         return self._file
+
+
+def is_named(file: disk.WholeFile, path: str) -> bool:
+    """Tell whether `path` is still a name of an open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))  # noqa: PTH116 - text
+    except FileNotFoundError:
+        return False

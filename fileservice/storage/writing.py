@@ -133,11 +133,10 @@ class BlockWriter:
 
     async def _abandon(self) -> bool:
         """Wait for the job under way, whose thread uses the file; return whether it went well."""
-        try:
-            await self._settle()
-        except OSError:
-            return False
-        return True
+        if self._job is None:
+            return True
+        await asyncio.wait([self._job])
+        return not self._job.cancelled() and self._job.exception() is None
 
     def _open(self) -> None:
         raise NotImplementedError
