@@ -1,6 +1,7 @@
 """What a request for a file gets: all of it, parts of it, or word that nothing changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import PurePath
 
 from fileservice.conditions import Conditions, Version, is_fresh, is_same
@@ -21,6 +22,9 @@ INLINE_EXTENSIONS = {
     "video/mp4": {".m4v", ".mp4"},
     "video/webm": {".webm"},
 }
+
+# What no tag names.
+NO_VERSION = Version("", datetime.min.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,24 @@ def decide(asked: Asked, version: Version, size: int) -> Decision:
     if spans is None:
         return Decision(200, (Span(0, size),))
     return Decision(206, spans)
+
+
+def decide_unfinished(asked: Asked, size: int) -> Decision:
+    """
+    Decide what a request for a file gets that is still uploaded, of which `size` is known.
+
+    It has neither tag nor date: a date is not looked at then (RFC 9110 13.1.3, 13.1.4), and no
+    If-Range holds.
+
+    Raises:
+        PreconditionFailed: If-Match names a tag.
+        RangeNotSatisfiable: nothing of the range will lie in the file.
+    """
+    named = Conditions(
+        if_match=asked.conditions.if_match, if_none_match=asked.conditions.if_none_match
+    )
+    range_ = "" if asked.if_range else asked.range
+    return decide(replace(asked, range=range_, if_range="", conditions=named), NO_VERSION, size)
 
 
 def _range_counts(asked: Asked, version: Version) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ async def storage(tmp_path: Path) -> AsyncIterator[LocalStorage]:
 
 def response(storage: LocalStorage, *pieces: bytes | Span, path: Path | None) -> ContentResponse:
     headers = {"Content-Type": "image/png", "Content-Length": str(size_of(pieces))}
-    return ContentResponse(read(storage, ID, pieces), status=200, headers=headers, path=path)
+    return ContentResponse(
+        read(partial(storage.read, ID), pieces), status=200, headers=headers, path=path
+    )
 
 
 async def test_a_body_is_sent_in_blocks(storage: LocalStorage) -> None:

@@ -1,7 +1,7 @@
 """Bytes of a blob as a response: what is small from memory, what is large in pieces."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -42,16 +42,13 @@ async def collect(storage: Storage, id: str, pieces: Sequence[Piece]) -> bytes:
     return held[0] if len(held) == 1 else b"".join(held)
 
 
-async def read(storage: Storage, id: str, pieces: Sequence[Piece]) -> AsyncGenerator[bytes]:
-    """
-    Yield a large body.
-
-    Raises:
-        OSError: the blob is missing or short.
-    """
+async def read(
+    span: Callable[[int, int], AsyncGenerator[bytes]], pieces: Sequence[Piece]
+) -> AsyncGenerator[bytes]:
+    """Yield a large body; `span` reads from a byte up to, not including, another."""
     for piece in pieces:
         if isinstance(piece, Span):
-            async with aclosing(storage.read(id, piece.start, piece.stop)) as blocks:
+            async with aclosing(span(piece.start, piece.stop)) as blocks:
                 async for block in blocks:
                     yield block
         else:
@@ -88,6 +85,7 @@ class ContentResponse(HttpResponseBase):
         Raises:
             OSError: the storage failed midway; the server then cuts the connection, so that no
                 client takes a part for the whole.
+            Cut: as `OSError`, but nothing is the matter with the service.
         """
         await send(start_message(self))
         if self.path is not None and "http.response.pathsend" in scope.get("extensions", {}):

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from fileservice.http.cors import refusal_fields
 from fileservice.http.framing import ALLOWED_METHODS, Refused
+from fileservice.http.messages import Cut
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -53,6 +54,20 @@ class Cycle(RequestResponseCycle):
     head = b""
     says_close = False
     ends_by_close = False
+
+    @override
+    async def run_asgi(self, app: "ASGI3Application") -> None:
+        async def cuttable(
+            scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
+        ) -> None:
+            try:
+                await app(scope, receive, send)
+            except Cut as cut:
+                self.logger.info("An answer is cut: %s.", cut)
+                self.hang_up()
+                self.transport.close()
+
+        await super().run_asgi(cuttable)
 
     def take(self, content: bytes) -> bool:
         """Hold `content` until the application asks; tell whether that is enough for now."""

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from functools import partial as partial_of
 from http import HTTPStatus
 
 from django.core.handlers.asgi import ASGIRequest
@@ -15,7 +16,7 @@ from django.utils.http import http_date
 from fileservice.conditions import Conditions, Version
 from fileservice.digests import format_sha256, weigh_sha256
 from fileservice.disposition import format_attachment
-from fileservice.downloads import Asked, decide, may_show
+from fileservice.downloads import Asked, Decision, decide, may_show
 from fileservice.errors import NotFound
 from fileservice.http.content import SMALL_BYTES, ContentResponse, Piece, collect, read, size_of
 from fileservice.http.lifespan import resources_of
@@ -46,27 +47,24 @@ class Reply:
     pieces: Sequence[Piece]
 
 
-async def download(request: ASGIRequest, id: str, name: str = "") -> HttpResponseBase:
-    """
-    GET and HEAD /files/<id> and /files/<id>/<name> give a file out.
-
-    The id alone says which; `name` is there for people, and for programs that call a file by the
-    end of its link. `?inline=1` shows what may be shown instead of having it saved.
-    """
+async def download(request: ASGIRequest, file: StoredFile) -> HttpResponseBase:
+    """Give a file out; `?inline=1` shows what may be shown instead of having it saved."""
     resources = resources_of(request)
-    file = resources.ledger.find(id)
-    if file is None:
-        raise absent()
-    inline = request.GET.get("inline") == "1" and may_show(file.media_type, file.name)
+    inline = is_inline(request, file.media_type, file.name)
     reply = reply_to(asked_by(request), file, headers_of(request, file, inline=inline))
     if isinstance(reply, HttpResponse):
         return reply
     try:
         return await respond(request, resources.storage, file, reply)
     except FileNotFoundError:
-        if resources.ledger.find(id) is None:  # deleted since it was looked up
+        if resources.ledger.find(file.id) is None:  # deleted since it was looked up
             raise absent() from None
         raise
+
+
+def is_inline(request: ASGIRequest, media_type: str, name: str) -> bool:
+    """Tell whether a file is to be shown in place: that is asked for, and harmless."""
+    return request.GET.get("inline") == "1" and may_show(media_type, name)
 
 
 def absent() -> NotFound:
@@ -97,10 +95,17 @@ def reply_to(asked: Asked, file: StoredFile, headers: dict[str, str]) -> Reply |
     `headers` are the fields of a 200.
     """
     decision = decide(asked, Version(etag_of(file), file.created_at), file.size)
+    return reply_with(decision, asked, file.size, headers)
+
+
+def reply_with(
+    decision: Decision, asked: Asked, size: int, headers: dict[str, str]
+) -> Reply | HttpResponse:
+    """Return what was decided to be sent of a file of `size`; see `reply_to`."""
     if decision.status == HTTPStatus.NOT_MODIFIED:
         return not_modified(headers)
     if decision.status == HTTPStatus.PARTIAL_CONTENT:
-        reply = partial(asked, file, decision.spans, headers)
+        reply = partial(asked, size, decision.spans, headers)
     else:
         reply = Reply(decision.status, headers, decision.spans)
     headers["Content-Length"] = str(size_of(reply.pieces))
@@ -123,17 +128,24 @@ def headers_of(request: ASGIRequest, file: StoredFile, *, inline: bool) -> dict[
 @lru_cache(maxsize=1024)
 def fields_of(file: StoredFile, *, inline: bool) -> Mapping[str, str]:
     """Return what the answers about a file, which never changes, have in common; 1 KB of memory."""
-    charset = "; charset=utf-8" if inline and file.media_type == "text/plain" else ""
-    fields = {
-        "Content-Type": f"{file.media_type}{charset}",
-        "Content-Disposition": format_attachment(file.name, inline=inline),
+    return {
+        **described_fields(file.media_type, file.name, inline=inline),
         "ETag": etag_of(file),
         "Last-Modified": http_date(file.created_at.timestamp()),
-        "Accept-Ranges": "bytes",
         "Cache-Control": CACHE_CONTROL,
         "Repr-Digest": format_sha256(file.sha256),
     }
-    if inline and file.media_type.startswith(("audio/", "video/")):
+
+
+def described_fields(media_type: str, name: str, *, inline: bool) -> dict[str, str]:
+    """Return the fields that say what a content is, and what may be done with it."""
+    charset = "; charset=utf-8" if inline and media_type == "text/plain" else ""
+    fields = {
+        "Content-Type": f"{media_type}{charset}",
+        "Content-Disposition": format_attachment(name, inline=inline),
+        "Accept-Ranges": "bytes",
+    }
+    if inline and media_type.startswith(("audio/", "video/")):
         fields["Content-Security-Policy"] = MEDIA_POLICY
     return fields
 
@@ -144,20 +156,18 @@ def not_modified(headers: dict[str, str]) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=kept)
 
 
-def partial(
-    asked: Asked, file: StoredFile, spans: tuple[Span, ...], headers: dict[str, str]
-) -> Reply:
-    """Reply with `spans`; `headers` become those of a 206 (RFC 9110 15.3.7)."""
+def partial(asked: Asked, size: int, spans: tuple[Span, ...], headers: dict[str, str]) -> Reply:
+    """Reply with `spans` of a file of `size`; `headers` become those of a 206 (RFC 9110 15.3.7)."""
     if asked.if_range:
         # Who sent it has the fields of the file already, and 15.3.7 wants them left out. Those
         # stay that keep content harmless, and the digest, which checks what was put together.
         del headers["Last-Modified"]
     if len(spans) == 1:
-        headers["Content-Range"] = spans[0].content_range(file.size)
+        headers["Content-Range"] = spans[0].content_range(size)
         return Reply(HTTPStatus.PARTIAL_CONTENT, headers, spans)
     boundary = secrets.token_hex(16)
     media_type = headers["Content-Type"]
-    pieces = frame_parts(spans, size=file.size, media_type=media_type, boundary=boundary)
+    pieces = frame_parts(spans, size=size, media_type=media_type, boundary=boundary)
     headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
     return Reply(HTTPStatus.PARTIAL_CONTENT, headers, pieces)
 
@@ -189,7 +199,7 @@ async def stream(storage: Storage, file: StoredFile, reply: Reply) -> ContentRes
     await collect(storage, file.id, [Span(file.size - 1, file.size)])
     whole = reply.status == HTTPStatus.OK
     return ContentResponse(
-        read(storage, file.id, reply.pieces),
+        read(partial_of(storage.read, file.id), reply.pieces),
         status=reply.status,
         headers=reply.headers,
         path=storage.path(file.id) if whole else None,

@@ -25,6 +25,7 @@ from fileservice.certificates import Templates
 from fileservice.compilation import Compiler
 from fileservice.fetch.fetching import Fetcher
 from fileservice.fetch.session import SharedSession
+from fileservice.following import Following
 from fileservice.http.accesslog import AccessLog
 from fileservice.http.body import Pace
 from fileservice.http.messages import Receive, Scope, Send
@@ -68,6 +69,7 @@ class Resources:
     storage: Storage
     ledger: Ledger
     resuming: Resuming
+    following: Following
     templates: Templates
     pictures: Pictures
     registry: Registry
@@ -125,7 +127,9 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         registry = Registry(ledger)
         stack.push_async_callback(registry.close)
         lifetime = timedelta(seconds=options.resume_seconds)
-        resuming = Resuming(storage, ledger, Resumables(ledger), lifetime=lifetime)
+        resumables = Resumables(ledger)
+        following = Following(storage, resumables, wait_seconds=options.body_wait_seconds)
+        resuming = Resuming(storage, ledger, resumables, lifetime=lifetime)
         backlog = Backlog(ledger)
         session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()
@@ -148,6 +152,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             storage=storage,
             ledger=ledger,
             resuming=resuming,
+            following=following,
             templates=templates,
             pictures=pictures,
             registry=registry,

@@ -18,7 +18,7 @@ from fileservice.ledger import StoredFile
 from fileservice.resumables import Resumable
 
 
-def links(request: ASGIRequest, stored: StoredFile) -> tuple[str, str]:
+def links(request: ASGIRequest, stored: StoredFile | Resumable) -> tuple[str, str]:
     """Return the link to give away and the link to keep."""
     origin = origin_of(request)
     return (
@@ -43,6 +43,23 @@ def described(request: ASGIRequest, stored: StoredFile) -> dict[str, object]:
     }
 
 
+def described_upload(request: ASGIRequest, upload: Resumable) -> dict[str, object]:
+    """Return the JSON of an upload that is no file yet, for who holds the link to keep."""
+    url, manage_url = links(request, upload)
+    return {
+        "id": upload.id,
+        "name": upload.name,
+        "name_changed": upload.name_changed,
+        "state": upload.state,
+        "offset": upload.offset,
+        "length": upload.length,
+        "url": None if upload.kind == "part" else url,
+        "manage_url": manage_url,
+        "created_at": upload.created_at.isoformat(),
+        "expires_at": upload.expires_at.isoformat(),
+    }
+
+
 @methods("GET", "HEAD", "PATCH", "POST", "DELETE", options=tus.options)
 async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
     """GET, HEAD, PATCH and DELETE /uploads/<key>; the key is the right to all of them."""
@@ -55,7 +72,7 @@ async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
         tus.check_spoken(request)
         await remove(resources_of(request), resumable(request, key))
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    return show(request, kept(resources_of(request), key))
+    return show(request, key)
 
 
 async def standing(request: NativeRequest, key: str) -> HttpResponseBase:
@@ -66,18 +83,28 @@ async def standing(request: NativeRequest, key: str) -> HttpResponseBase:
     return response
 
 
-def show(request: ASGIRequest, stored: StoredFile) -> HttpResponseBase:
-    """Answer with what is known of a file."""
+def show(request: ASGIRequest, key: str) -> HttpResponseBase:
+    """Answer with what is known of a file, or of an upload; nobody who writes is disturbed."""
+    stored = resources_of(request).ledger.find_by_key(key)
+    if stored is not None:
+        return told(request, described(request, stored), "file.html", file=stored)
+    upload = resumable(request, key)
+    return told(request, described_upload(request, upload), "upload.html", upload=upload)
+
+
+def told(
+    request: ASGIRequest, content: dict[str, object], template: str, **more: object
+) -> HttpResponseBase:
+    """Answer with `content` in the shape that is asked for; a page knows `more`."""
     shape = shape_of(request)
-    described_file = described(request, stored)
     if shape == "page":
-        browser = browser_of(request)
-        context = {"file": stored, **described_file, "token": form_token(browser)}
-        response = page("file.html", context)
+        token = form_token(browser_of(request))
+        response = page(template, {**content, **more, "token": token})
     elif shape == "json":
-        response = document(described_file)
+        response = document(content)
     else:
-        response = text("\n".join(f"{name}: {value}" for name, value in described_file.items()))
+        known = {name: value for name, value in content.items() if value is not None}
+        response = text("\n".join(f"{name}: {value}" for name, value in known.items()))
     response["Cache-Control"] = "no-store"
     response["Vary"] = "Accept"
     return response
@@ -95,11 +122,3 @@ async def remove(resources: Resources, upload: Resumable) -> None:
     """Delete a file, or an upload that is none yet; who comes second finds nothing."""
     if not await resources.resuming.delete(upload):
         raise absent()
-
-
-def kept(resources: Resources, key: str) -> StoredFile:
-    """Return the file of a link to keep."""
-    stored = resources.ledger.find_by_key(key)
-    if stored is None:
-        raise absent()
-    return stored

@@ -12,6 +12,10 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+class Cut(Exception):
+    """An answer that has begun cannot be completed; why, the message says, for the log."""
+
+
 # What every answer of the native lane says unless it chose otherwise: nothing of it is a page
 # of ours, to be framed, sniffed, run or told about.
 SAFE_HEADERS = [

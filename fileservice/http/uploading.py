@@ -14,7 +14,7 @@ from fileservice.digests import parse_digests
 from fileservice.errors import BadForm, BadRequest, Forbidden, NoFile, UnsupportedRequest
 from fileservice.http import tus
 from fileservice.http.answers import document, methods, shape_of, text
-from fileservice.http.downloading import download
+from fileservice.http.arriving import give_out
 from fileservice.http.forms import Form, boundary_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.managing import described, links
@@ -56,7 +56,7 @@ async def file(request: NativeRequest, rest: str) -> HttpResponseBase:
     """GET /files/<id>[/<name>] gives a file out, PUT /files/<name> takes one in."""
     if request.method == "PUT":
         return await put(request, raw_name(request, rest))
-    return await download(request, *rest.split("/", 1))
+    return await give_out(request, *rest.split("/", 1))
 
 
 def raw_name(request: NativeRequest, rest: str) -> bytes:

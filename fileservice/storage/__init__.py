@@ -136,6 +136,8 @@ class Storage(Protocol):
         """
         Return bytes `start` up to, not including, `stop`, held in memory at once.
 
+        Of a draft it can be asked, as `read` can, for what was told to be durable.
+
         Raises:
             FileNotFoundError: no such blob.
             OSError: the blob is shorter than `stop`.

@@ -54,8 +54,8 @@ def sync_folder(folder: str) -> None:
         os.close(file)
 
 
-def open_at(path: Path, start: int) -> io.FileIO:
-    """Open a blob with its position at `start`."""
+def open_at(path: str, start: int) -> io.FileIO:
+    """Open a file with its position at `start`."""
     file = io.FileIO(path)
     file.seek(start)
     return file
@@ -69,12 +69,11 @@ def read_block(file: io.FileIO, size: int) -> bytes:
     return block
 
 
-def read_whole(path: Path, start: int, stop: int) -> bytes:
-    """Read bytes `start` up to, not including, `stop`."""
-    with open_at(path, start) as file:
-        blocks = []
-        left = stop - start
-        while left:
-            blocks.append(read_block(file, left))
-            left -= len(blocks[-1])
-        return b"".join(blocks)
+def read_whole(file: io.FileIO, size: int) -> bytes:
+    """Read `size` bytes."""
+    blocks = []
+    left = size
+    while left:
+        blocks.append(read_block(file, left))
+        left -= len(blocks[-1])
+    return b"".join(blocks)

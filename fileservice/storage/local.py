@@ -77,11 +77,24 @@ class LocalStorage:
 
     async def fetch(self, id: str, start: int, stop: int) -> bytes:
         """See `storage.Storage.fetch`: one hop to a thread."""
-        return await self.threads.off_loop(disk.read_whole, self.path(id), start, stop)
+        return await self.threads.off_loop(self._read_whole, id, start, stop)
+
+    def _read_whole(self, id: str, start: int, stop: int) -> bytes:
+        with self._open_at(id, start) as file:
+            return disk.read_whole(file, stop - start)
+
+    def _open_at(self, id: str, start: int) -> io.FileIO:
+        """Open a blob, or the draft that is to become one, with its position at `start`."""
+        blob = self._folders.blob(id)
+        for path in (blob, self._folders.draft(id)):
+            with contextlib.suppress(FileNotFoundError):
+                return disk.open_at(path, start)
+        # It got its place between the two looks, or is nowhere.
+        return disk.open_at(blob, start)
 
     async def read(self, id: str, start: int, stop: int) -> AsyncGenerator[bytes]:
         """See `storage.Storage.read`: a block is read while the one before it is sent."""
-        file = await self.threads.off_loop(disk.open_at, self.path(id), start)
+        file = await self.threads.off_loop(self._open_at, id, start)
         left = stop - start
         ahead: asyncio.Future[bytes] | None = None
         self.threads.readers += 1
