@@ -64,8 +64,25 @@ class ResumableUpload(models.Model):
         indexes = [
             models.Index(fields=["state", "expires_at"], name="resumable_state_expires"),
             models.Index(fields=["parts"], name="resumable_parts"),
+            models.Index(fields=["kind", "expires_at"], name="resumable_kind_expires"),
             models.Index(fields=["owner"], name="resumable_asked", condition=models.Q(asked=True)),
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Duty(models.Model):
+    """What one worker does for all of them; who has the lease does it."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    owner = models.CharField(max_length=255, blank=True, help_text="who had the lease last")
+    fence = models.PositiveIntegerField(default=0, help_text="how often the lease was taken")
+    until = models.DateTimeField(help_text="when the lease ends")
+    done_at = models.DateTimeField(null=True, blank=True, help_text="when it was last done")
+
+    class Meta:
+        verbose_name_plural = "duties"
 
     def __str__(self) -> str:
         return self.name

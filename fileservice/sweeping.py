@@ -1,59 +1,148 @@
-"""What a killed process left behind, removed after a time of grace."""
+"""
+What nobody is going to use any more is removed: by one worker at a time, of all on all hosts.
+
+Rows go before their bytes: a sweep that is killed leaves bytes without a row, which the next one
+removes. What somebody who is alive has open is left alone, whatever its age.
+"""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 
 from django.db import Error
 
+from fileservice.duties import Duties, Turn, TurnLost
 from fileservice.errors import FileserviceError
+from fileservice.expiry import Expiry
 from fileservice.ledger import Ledger
 from fileservice.storage import Storage
 from fileservice.tasks import beside
 
 log = logging.getLogger("fileservice.sweeping")
 
-# Far longer than from the last byte of an upload to its row; short enough to matter on a disk.
+DUTY = "sweep"
+# For who would look into what a killed process left; nothing else needs it.
 GRACE = timedelta(hours=24)
-PERIOD_SECONDS = 3600
+PERIOD = timedelta(hours=1)
+LOOK_SECONDS = 300
+IDS_AT_ONCE = 500  # of one query: the thread that commits uploads waits for it
 
 
-async def sweep(ledger: Ledger, storage: Storage, *, now: datetime) -> int:
+@dataclass(slots=True)
+class Swept:
     """
-    Remove drafts nobody writes to any more and blobs that have no row; return how many.
+    What one sweep removed.
 
-    Safe beside uploads and beside another sweep: what is younger than `GRACE` is left alone.
+    Attributes:
+        uploads: that were not finished in time, parts that nobody joined, and those that failed.
+        drafts: bytes that were to become a file, and that no upload goes on with.
+        blobs: bytes of a file without its row.
     """
-    before = now - GRACE
-    removed = 0
-    drafts = await storage.drafts(before)
-    for id in set(drafts) - await ledger.known(drafts):
-        await storage.discard_draft(id)
-        removed += 1
-    async for ids in storage.ids(before):
-        for id in set(ids) - await ledger.known(ids):
-            await storage.delete(id)
-            removed += 1
-    return removed
+
+    uploads: int = 0
+    drafts: int = 0
+    blobs: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.uploads or self.drafts or self.blobs)
+
+    def __str__(self) -> str:
+        return f"Removed: uploads {self.uploads}, drafts {self.drafts}, blobs {self.blobs}."
+
+
+class Sweeper:
+    """Sweeps, where no other does."""
+
+    def __init__(self, ledger: Ledger, storage: Storage) -> None:
+        self._ledger = ledger
+        self._expiry = Expiry(ledger)
+        self._storage = storage
+        self._duties = Duties(ledger)
+
+    async def sweep(
+        self, *, grace: timedelta = GRACE, done_before: datetime | None = None
+    ) -> Swept:
+        """
+        Remove what is left over, and return how much it was.
+
+        Args:
+            grace: what was written to since is no leftover yet. It may be nothing: whoever
+                still needs what has no row has it open.
+            done_before: where somebody swept since then, there is nothing to do.
+
+        Raises:
+            TurnLost: there is nothing to do, or another sweeps.
+        """
+        swept = Swept()
+        async with self._duties.turn(DUTY, done_before=done_before) as turn:
+            now = datetime.now(UTC)
+            await self._sweep_uploads(turn, swept, now)
+            await self._sweep_drafts(turn, swept, now - grace)
+            await self._sweep_blobs(turn, swept, now - grace)
+        return swept
+
+    async def holder(self) -> str:
+        """Say who sweeps now, as host and process; empty where nobody does."""
+        return await self._duties.holder(DUTY)
+
+    async def _sweep_uploads(self, turn: Turn, swept: Swept, now: datetime) -> None:
+        """Forget uploads whose time is up; parts last, since what they are joined to needs them."""
+        for expired in (self._expiry.uploads, self._expiry.parts):
+            removed = True
+            while removed:
+                removed = False
+                for id in await expired(now, IDS_AT_ONCE):
+                    await turn.keep()
+                    async with self._storage.unheld(id) as unheld:
+                        if unheld and await self._expiry.forget(id, now=now):
+                            await self._storage.discard_draft(id)
+                            swept.uploads += 1
+                            removed = True
+
+    async def _sweep_drafts(self, turn: Turn, swept: Swept, before: datetime) -> None:
+        for ids in batched(await self._storage.drafts(before), IDS_AT_ONCE):
+            for id in set(ids) - await self._expiry.needing_drafts(ids):
+                await turn.keep()
+                async with self._storage.unheld(id) as unheld:
+                    if unheld:
+                        await self._storage.discard_draft(id)
+                        swept.drafts += 1
+
+    async def _sweep_blobs(self, turn: Turn, swept: Swept, before: datetime) -> None:
+        async for folder in self._storage.ids(before):
+            for ids in batched(folder, IDS_AT_ONCE):
+                for id in set(ids) - await self._ledger.known(ids):
+                    await turn.keep()
+                    async with self._storage.unheld(id) as unheld:
+                        # Whoever had it open may have committed its row since.
+                        if unheld and not await self._ledger.known([id]):
+                            await self._storage.delete(id)
+                            swept.blobs += 1
 
 
 @contextlib.asynccontextmanager
-async def sweeping(ledger: Ledger, storage: Storage) -> AsyncIterator[None]:
+async def sweeping(sweeper: Sweeper) -> AsyncIterator[None]:
     """Sweep in the background until the end of the block."""
-    async with beside(keep_sweeping(ledger, storage)):
+    async with beside(keep_sweeping(sweeper)):
         yield
 
 
-async def keep_sweeping(ledger: Ledger, storage: Storage) -> None:
-    """Sweep now and every hour, until cancelled; a sweep that fails is tried again."""
+async def keep_sweeping(sweeper: Sweeper) -> None:
+    """Sweep now, and when nobody has for an hour, until cancelled."""
+    done_before = None
     while True:
         try:
-            removed = await sweep(ledger, storage, now=datetime.now(UTC))
+            swept = await sweeper.sweep(done_before=done_before)
+        except TurnLost:
+            pass
         except (OSError, Error, FileserviceError):
-            log.exception("A sweep failed; the next is in %d seconds.", PERIOD_SECONDS)
+            log.exception("A sweep failed; the next look is in %d seconds.", LOOK_SECONDS)
         else:
-            if removed:
-                log.warning("%d leftovers of killed uploads were removed.", removed)
-        await asyncio.sleep(PERIOD_SECONDS)
+            if swept:
+                log.info("%s", swept)
+        await asyncio.sleep(LOOK_SECONDS)
+        done_before = datetime.now(UTC) - PERIOD

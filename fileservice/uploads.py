@@ -1,5 +1,6 @@
 """How a file comes in: start, append, seal, finish; the same for every door."""
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -149,11 +150,14 @@ async def finish(ledger: Ledger, uploads: Sequence[Upload]) -> list[StoredFile]:
     """
     files = [upload.stored() for upload in uploads]
     # Where the wait is cancelled the commit goes on: better bytes without a row, which are
-    # swept, than a row without bytes.
+    # swept, than a row without bytes. Until it has ended, the bytes stay open and are not.
     for upload in uploads:
         upload.keep()
     try:
         await ledger.add(files)
+    except asyncio.CancelledError:
+        await ledger.settle()
+        raise
     except (Error, ServiceUnavailable):
         for upload in uploads:
             upload.keep(keep=False)

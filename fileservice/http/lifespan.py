@@ -42,7 +42,7 @@ from fileservice.resuming import Resuming
 from fileservice.signatures import Signatures
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
-from fileservice.sweeping import sweeping
+from fileservice.sweeping import Sweeper, sweeping
 from fileservice.timestamping import Authority
 from fileservice.verifying import Verifying
 
@@ -70,6 +70,7 @@ class Resources:
     ledger: Ledger
     resuming: Resuming
     following: Following
+    sweeper: Sweeper
     templates: Templates
     pictures: Pictures
     registry: Registry
@@ -153,6 +154,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             ledger=ledger,
             resuming=resuming,
             following=following,
+            sweeper=Sweeper(ledger, storage),
             templates=templates,
             pictures=pictures,
             registry=registry,
@@ -242,7 +244,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     gc.freeze()
     watching = resources.watch.watching()
     resuming = resources.resuming.watching()
-    async with stack, sweeping(resources.ledger, resources.storage), watching, resuming:
+    async with stack, sweeping(resources.sweeper), watching, resuming:
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

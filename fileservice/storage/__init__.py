@@ -1,6 +1,7 @@
 """The bytes: who may do what with a blob is decided above, how it stays whole is decided here."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -120,6 +121,14 @@ class Storage(Protocol):
 
     async def is_written_to(self, id: str) -> bool:
         """Tell whether somebody who is alive has the draft open."""
+
+    def unheld(self, id: str) -> AbstractAsyncContextManager[bool]:
+        """
+        Keep a draft or a blob from who may want to write to it, until the context ends.
+
+        It is False where somebody who is alive has it open: an `Incoming` or a `Draft` has until
+        its own context ends.
+        """
 
     async def discard_draft(self, id: str) -> None:
         """Remove a draft; one that is not there is no error."""

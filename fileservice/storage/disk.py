@@ -1,5 +1,6 @@
 """What a thread does to the disk."""
 
+import fcntl
 import io
 import os
 from collections.abc import Buffer, Iterable
@@ -24,16 +25,62 @@ class WholeFile(io.FileIO):
                 rest = rest[self.write(rest) :]
 
 
+def claimed(path: str) -> WholeFile:
+    """
+    Make a new file and lock it: until it is closed, whoever sweeps can tell that it is in use.
+
+    Raises:
+        FileExistsError: it is there.
+    """
+    while True:
+        file = WholeFile(path)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # swept between the making and the locking
+
+
+def seized(*paths: str) -> WholeFile | None:
+    """
+    Lock the first of `paths` that is there, and return it; None where none is.
+
+    Raises:
+        BlockingIOError: somebody who is alive has it open to write.
+    """
+    for path in paths:
+        try:
+            file = WholeFile(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            file.close()
+            raise
+        return file
+    return None
+
+
 def unchanged(folder: Path, before: datetime) -> list[Path]:
     """Return the files of `folder` that were last written before a moment."""
     moment = before.timestamp()
     with os.scandir(folder) as entries:
-        return [
-            Path(entry.path)
-            for entry in entries
-            if entry.is_file(follow_symlinks=False)
+        return [Path(entry.path) for entry in entries if is_unchanged(entry, moment)]
+
+
+def is_unchanged(entry: os.DirEntry[str], moment: float) -> bool:
+    """Tell whether an entry is a file, still there, that was last written before a moment."""
+    try:
+        return (
+            entry.is_file(follow_symlinks=False)
             and entry.stat(follow_symlinks=False).st_mtime < moment
-        ]
+        )
+    except FileNotFoundError:  # since its folder was read
+        return False
 
 
 def remove(path: Path) -> None:

@@ -37,16 +37,16 @@ class Folders:
 
     def new_blob(self, id: str) -> disk.WholeFile:
         """
-        Open a blob to be written in its place.
+        Open a blob to be written in its place, locked.
 
         Raises:
             FileExistsError: there is a blob with this id.
         """
         try:
-            return disk.WholeFile(self.blob(id))
+            return disk.claimed(self.blob(id))
         except FileNotFoundError:
             self._make(self.of(id))
-            return disk.WholeFile(self.blob(id))
+            return disk.claimed(self.blob(id))
 
     def place(self, id: str) -> None:
         """

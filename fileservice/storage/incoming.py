@@ -12,7 +12,7 @@ from fileservice.storage.writing import BlockWriter, Threads
 
 
 class LocalIncoming(BlockWriter):
-    """One blob on its way in; see `storage.Incoming`."""
+    """One blob on its way in; see `storage.Incoming`. Its lock is let go of at its end only."""
 
     def __init__(self, folders: Folders, threads: Threads, id: str) -> None:
         super().__init__(threads)
@@ -33,6 +33,8 @@ class LocalIncoming(BlockWriter):
     ) -> None:
         self._threads.writers -= 1
         if self._finished:
+            if self._file is not None:
+                self._file.close()
             return
         # A cancelled wait leaves the thread working: it must end before the file goes.
         await self._abandon()
@@ -45,7 +47,7 @@ class LocalIncoming(BlockWriter):
         return sha256
 
     def _open(self) -> None:
-        self._file = disk.WholeFile(self._folders.draft(self._id))
+        self._file = disk.claimed(self._folders.draft(self._id))
 
     def _complete(self) -> str:
         """Write what is left, sync, and give the blob its place."""
@@ -63,18 +65,17 @@ class LocalIncoming(BlockWriter):
         A draft would gain nothing: until the row is there nobody looks, and a blob without a row
         is swept as a draft is.
         """
-        file = self._folders.new_blob(self._id)
+        self._file = file = self._folders.new_blob(self._id)
         self._placed = True
         sha256 = self._end(file)
         disk.sync_folder(self._folders.of(self._id))
         return sha256
 
     def _end(self, file: disk.WholeFile) -> str:
-        with file:
-            self._write_rest(file)
-            # An error here is a lost file: the kernel may have dropped the pages, and a second
-            # fsync would then report success (PostgreSQL's fsync finding of 2018).
-            os.fsync(file.fileno())
+        self._write_rest(file)
+        # An error here is a lost file: the kernel may have dropped the pages, and a second
+        # fsync would then report success (PostgreSQL's fsync finding of 2018).
+        os.fsync(file.fileno())
         assert self._digest is not None  # noqa: S101 - every byte came through here
         return self._digest.hexdigest()
 

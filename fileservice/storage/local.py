@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import fcntl
 import io
 import os
 from collections.abc import AsyncGenerator
@@ -43,8 +42,24 @@ class LocalStorage:
         return LocalDraft(self._folders, self.threads, self._digests, id, size)
 
     async def is_written_to(self, id: str) -> bool:
-        """See `storage.Storage.is_written_to`: whether a process has the kernel's lock on it."""
-        return await self.threads.off_loop(is_locked, self._folders.draft(id))
+        """See `storage.Storage.is_written_to`."""
+        async with self.unheld(id) as unheld:
+            return not unheld
+
+    @contextlib.asynccontextmanager
+    async def unheld(self, id: str) -> AsyncGenerator[bool]:
+        """See `storage.Storage.unheld`: the kernel's lock tells."""
+        paths = self._folders.draft(id), self._folders.blob(id)
+        try:
+            file = await self.threads.off_loop(disk.seized, *paths)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            if file is not None:
+                file.close()
 
     async def discard_draft(self, id: str) -> None:
         """See `storage.Storage.discard_draft`."""
@@ -131,18 +146,3 @@ class LocalStorage:
             yield [
                 path.name for path in await self.threads.off_loop(disk.unchanged, folder, before)
             ]
-
-
-def is_locked(path: str) -> bool:
-    """Tell whether a process has the lock of a file; it has not where there is no file."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
