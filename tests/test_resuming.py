@@ -4,21 +4,33 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from fileservice import appending
 from fileservice.errors import (
+    BadRequest,
+    ChecksumMismatch,
+    DigestMismatch,
     Expired,
     InconsistentLength,
     Locked,
+    NotFound,
     OffsetMismatch,
     TooLarge,
 )
-from fileservice.resumables import Resumable
-from tests.resumables import ROOMY, Service, Stall, Worker, bringing, new, service_in
+from fileservice.http.body import ClientGone
+from fileservice.options import DATABASE
+from fileservice.resumables import Kind, Resumable
+from tests.conftest import START_SECONDS
+from tests.resumables import ROOMY, WEEK, Service, Stall, Worker, bringing, new, service_in
 
 
 @pytest.fixture
@@ -210,6 +222,410 @@ async def test_who_finds_a_draft_locked_is_told_to_wait(worker: Worker) -> None:
 
     assert busy.value.headers["Retry-After"] == "1"
     assert (await worker.append(upload, b"hello")).state == "finished"
+
+
+@dataclass(slots=True)
+class Checked:
+    """A client's word on what its bytes are."""
+
+    expected: bytes
+    seen: bytes = b""
+
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
+        self.seen += bytes(data)
+
+    def verify(self) -> None:
+        if self.seen != self.expected:
+            raise ChecksumMismatch("The bytes are others.")
+
+
+@pytest.mark.parametrize("cut", [False, True])
+async def test_bytes_that_were_not_verified_do_not_count(worker: Worker, cut: bool) -> None:
+    upload = await worker.start(11)
+    await worker.append(upload, b"hel", b"lo", verification=Checked(b"hello"))
+
+    error = ClientGone() if cut else None
+    with pytest.raises(ClientGone if cut else ChecksumMismatch):
+        await worker.append(upload, b" wo", b"rxx", verification=Checked(b" world"), error=error)
+    kept = worker.now(upload).offset
+    done = await worker.append(upload, b" world", verification=Checked(b" world"))
+
+    assert kept == 5
+    assert done.state == "finished"
+    assert worker.content(upload) == b"hello world"
+    assert worker.file(upload).sha256 == hashlib.sha256(b"hello world").hexdigest()
+
+
+async def test_what_came_before_a_disconnect_counts(worker: Worker) -> None:
+    upload = await worker.start(11)
+
+    with pytest.raises(ClientGone):
+        await worker.append(upload, b"hel", b"lo", error=ClientGone())
+
+    assert worker.now(upload).offset == 5
+
+
+async def test_of_too_many_bytes_those_that_fit_are_taken(worker: Worker) -> None:
+    upload = await worker.start(5)
+
+    with pytest.raises(TooLarge):
+        await worker.append(upload, b"hello world")
+
+    assert worker.now(upload).offset == 5
+    await worker.settle(upload)
+    await finished(worker, upload)
+    assert worker.content(upload) == b"hello"
+
+
+@pytest.mark.parametrize("told", ["by the last bytes", "before", "with none"])
+async def test_a_length_may_be_told_later(worker: Worker, told: str) -> None:
+    upload = await worker.start(None)
+    await worker.append(upload, b"hello")
+    if told == "by the last bytes":
+        done = await worker.append(upload, b" world", is_last=True)
+    elif told == "before":
+        await worker.append(upload, length=11)
+        done = await worker.append(upload, b" world")
+    else:
+        await worker.append(upload, b" world")
+        done = await worker.append(upload, is_last=True, declared=0)
+
+    assert (done.state, done.length) == ("finished", 11)
+    assert worker.content(upload) == b"hello world"
+
+
+@pytest.mark.parametrize(("length", "error"), [(4, InconsistentLength), (1 << 41, TooLarge)])
+async def test_a_length_that_cannot_be_is_refused(
+    worker: Worker, length: int, error: type[Exception]
+) -> None:
+    upload = await worker.start(None)
+    await worker.append(upload, b"hello")
+
+    with pytest.raises(error):
+        await worker.append(upload, b" world", length=length)
+
+    assert worker.now(upload).length is None
+    assert worker.now(upload).offset == 5
+
+
+@pytest.mark.parametrize("kind", ["whole", "part"])
+async def test_an_upload_of_no_bytes_is_finished_at_once(worker: Worker, kind: Kind) -> None:
+    upload = await worker.start(0, kind=kind)
+
+    assert (upload.state, upload.offset) == ("finished", 0)
+    assert (worker.ledger.find(upload.id) is None) == (kind == "part")
+    assert len(worker.files()) == 1
+
+
+async def test_another_sha256_than_was_said_leaves_nothing(worker: Worker) -> None:
+    upload = await worker.start(5, sha256="ab" * 32)
+
+    with pytest.raises(DigestMismatch):
+        await worker.append(upload, b"hello")
+
+    with pytest.raises(Expired):
+        worker.now(upload)
+    with pytest.raises(Expired):
+        await worker.resuming.append(upload, bringing(b"hello", offset=0), ROOMY)
+    assert worker.files() == []
+    assert worker.ledger.find(upload.id) is None
+
+
+@pytest.mark.parametrize("kind", ["whole", "part"])
+async def test_what_was_not_finished_in_time_is_gone(service: Service, kind: Kind) -> None:
+    service.lifetime = timedelta(0)
+    async with service.worker() as worker:
+        upload = await worker.start(5, kind=kind)
+
+        with pytest.raises(Expired):
+            worker.now(upload)
+        with pytest.raises(Expired):
+            await worker.resuming.append(upload, bringing(b"hello", offset=0), ROOMY)
+
+
+async def test_a_finished_upload_does_not_expire(service: Service) -> None:
+    async with service.worker() as worker:
+        upload = await worker.start(5)
+        await worker.append(upload, b"hello")
+    with sqlite3.connect(service.root / DATABASE) as rows:
+        rows.execute("UPDATE fileservice_resumableupload SET expires_at = '2001-01-01 00:00:00'")
+    rows.close()
+
+    async with service.worker() as worker:
+        assert worker.now(upload).state == "finished"
+
+
+async def test_what_was_deleted_is_not_found(worker: Worker) -> None:
+    upload = await worker.start(5)
+    await worker.resuming.delete(upload)
+
+    with pytest.raises(NotFound):
+        await worker.resuming.append(upload, bringing(b"hello", offset=0), ROOMY)
+    with pytest.raises(NotFound):
+        await worker.resuming.delete(upload)
+
+
+async def hung(worker: Worker, upload: Resumable, *chunks: bytes) -> asyncio.Task[Resumable]:
+    """Append until the client falls silent; it stays so until another request comes."""
+    stall = Stall()
+    interrupt = partial(stall.end, Locked("Another took its place."))
+    appending = worker.append(upload, *chunks, stall=stall, interrupt=interrupt)
+    task = asyncio.create_task(appending)
+    await stall.reached.wait()
+    return task
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("what", ["append", "settle", "delete"])
+async def test_a_hung_writer_is_ended_by_who_comes_next(
+    service: Service, elsewhere: bool, what: str
+) -> None:
+    async with service.worker() as one, service.worker() as two:
+        other = two if elsewhere else one
+        upload = await one.start(11)
+        hanging = await hung(one, upload, b"hel", b"lo")
+        clock = asyncio.get_running_loop().time
+        began = clock()
+
+        if what == "append":
+            done = await other.append(upload, b" world", offset=5)
+            assert done.state == "finished"
+            assert one.file(upload).sha256 == hashlib.sha256(b"hello world").hexdigest()
+        elif what == "settle":
+            assert (await other.settle(upload)).offset == 5
+        else:
+            assert await other.resuming.delete(upload)
+            assert one.files() == []
+
+        assert clock() - began < 1  # that is the promise
+        with pytest.raises(Locked):
+            await hanging
+
+
+async def test_who_does_not_let_go_keeps_the_others_waiting_for_a_bounded_time(
+    service: Service,
+) -> None:
+    async with service.worker() as one, service.worker() as other:
+        upload = await one.start(11)
+        stall = Stall()
+        writing = asyncio.create_task(one.append(upload, b"hello", stall=stall))
+        await stall.reached.wait()
+
+        refused = await asyncio.gather(
+            one.settle(upload),
+            one.resuming.delete(upload),
+            other.append(upload, b"x"),
+            return_exceptions=True,
+        )
+
+        assert [type(error) for error in refused] == [Locked] * 3
+        stall.end()
+        await writing
+        assert (await other.append(upload, b" world")).state == "finished"
+
+
+async def test_many_at_once_never_mix_their_bytes(service: Service) -> None:
+    async with service.worker() as one, service.worker() as other:
+        upload = await one.start(60)
+        ended = 0
+        while (now := await one.settle(upload)).is_open:
+            ten = b"%10d" % now.offset
+            appends = [each.append(upload, ten, offset=now.offset) for each in (one, other) * 4]
+            for result in await asyncio.gather(*appends, return_exceptions=True):
+                if isinstance(result, Resumable):
+                    ended += 1
+                else:
+                    assert isinstance(result, OffsetMismatch | Locked), result
+
+        assert ended == 6
+        assert one.content(upload) == b"".join(b"%10d" % at for at in range(0, 60, 10))
+
+
+@pytest.mark.parametrize("verified", [False, True])
+async def test_who_is_cancelled_keeps_what_came(worker: Worker, verified: bool) -> None:
+    upload = await worker.start(11)
+    stall = Stall()
+    checked = Checked(b"") if verified else None
+    appending = worker.append(upload, b"hello", stall=stall, verification=checked)
+    task = asyncio.create_task(appending)
+    await stall.reached.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert worker.now(upload).offset == (0 if verified else 5)
+    assert (await worker.append(upload, b"hello world"[0 if verified else 5 :])).state == "finished"
+    assert worker.content(upload) == b"hello world"
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_who_is_cancelled_at_the_end_keeps_what_came(worker: Worker, steps: int) -> None:
+    upload = await worker.start(11)
+    stall = Stall()
+    task = asyncio.create_task(worker.append(upload, b"hello", stall=stall))
+    await stall.reached.wait()
+    stall.end(ClientGone())
+    for _ in range(steps):
+        await asyncio.sleep(0.0003)  # wherever that may be
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError if not task.done() else ClientGone):
+        await task
+    assert worker.now(upload).offset == 5
+
+
+async def test_a_worker_that_stops_keeps_what_came(service: Service) -> None:
+    async with service.worker() as worker:
+        upload = await worker.start(11)
+        hanging = await hung(worker, upload, b"hello")
+    with pytest.raises(Locked):
+        await hanging
+
+    async with service.worker() as worker:
+        assert worker.now(upload).offset == 5
+
+
+@pytest.mark.parametrize("limit", ["CHECKPOINT_BYTES", "CHECKPOINT_SECONDS"])
+async def test_what_comes_is_noted_while_more_comes(
+    worker: Worker, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appending, limit, 0)
+    upload = await worker.start(None)
+    stall = Stall()
+    writing = asyncio.create_task(worker.append(upload, b"hel", b"lo", stall=stall))
+    await stall.reached.wait()
+
+    async with asyncio.timeout(START_SECONDS):
+        while worker.now(upload).offset < 3:  # noqa: ASYNC110 - only the row tells
+            await asyncio.sleep(0.01)
+    stall.end(ClientGone())
+    with pytest.raises(ClientGone):
+        await writing
+    assert worker.now(upload).offset == 5
+
+
+async def test_what_is_not_verified_yet_is_not_noted(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appending, "CHECKPOINT_BYTES", 0)
+    upload, other = await worker.start(None), await worker.start(None)
+    stall = Stall()
+    writing = asyncio.create_task(
+        worker.append(upload, b"hel", b"lo", stall=stall, verification=Checked(b"hello"))
+    )
+    await stall.reached.wait()
+    await worker.append(other, b"takes as long", b"to be noted")
+
+    assert worker.now(upload).offset == 0
+    stall.end()
+    assert (await writing).offset == 5
+
+
+async def test_a_lease_that_is_lost_ends_who_writes(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appending, "CHECKPOINT_BYTES", 0)
+    upload = await worker.start(None)
+    stall = Stall()
+    writing = asyncio.create_task(worker.append(upload, b"hel", stall=stall))
+    await stall.reached.wait()
+    await raise_fence(worker, upload.id)
+    noted = worker.now(upload).offset
+    stall.end()
+
+    with pytest.raises(Locked):
+        await writing
+    assert worker.now(upload).offset == noted
+
+
+async def test_parts_are_joined_in_their_order(worker: Worker) -> None:
+    contents = [os.urandom(size) for size in (70_000, 0, 5, 1 << 20)]
+    parts = [await whole_part(worker, content) for content in contents]
+    wanted = [*parts, parts[2], parts[0]]
+    content = b"".join([*contents, contents[2], contents[0]])
+
+    final = await worker.start(len(content), kind="final", parts=ids(wanted))
+
+    assert (final.state, final.offset) == ("finished", len(content))
+    assert worker.content(final) == content
+    assert worker.file(final).sha256 == hashlib.sha256(content).hexdigest()
+    assert sorted(worker.files()) == sorted(
+        [worker.storage.path(final.id), *(worker.draft(part) for part in parts)]
+    )
+
+
+async def test_who_joins_the_same_parts_again_gets_the_same_file(service: Service) -> None:
+    async with service.worker() as one, service.worker() as other:
+        parts = ids([await whole_part(one, content) for content in (b"hello", b" world")])
+        first, *more = await asyncio.gather(
+            *(each.start(11, kind="final", parts=parts) for each in (one, other) * 4)
+        )
+        renamed = await one.start(11, kind="final", parts=parts, metadata="another")
+
+        assert {final.id for final in more} == {first.id}
+        await finished(one, first)
+        assert one.content(first) == b"hello world"
+        assert renamed.id != first.id
+        assert await one.resuming.delete(first)
+        assert (await one.start(11, kind="final", parts=parts)).id not in (first.id, renamed.id)
+
+
+@pytest.mark.parametrize("missing", ["unfinished", "deleted", "a file", "unknown"])
+async def test_parts_that_are_not_whole_are_not_joined(worker: Worker, missing: str) -> None:
+    there = await whole_part(worker, b"hello")
+    if missing == "a file":
+        other = await worker.append(await worker.start(1), b"a")
+    elif missing == "unknown":
+        other = new(5, kind="part")
+    elif missing == "unfinished":
+        other = await worker.start(5, kind="part")
+        await worker.append(other, b"hell")
+    else:
+        other = await whole_part(worker, b"hello")
+        await worker.resuming.delete(other)
+    final = new(10, kind="final", parts=ids([there, other]))
+
+    with pytest.raises(BadRequest):
+        await worker.resuming.start(final, ROOMY)
+
+    assert worker.resumables.find(final.id) is None
+
+
+async def test_a_join_that_was_killed_is_finished_by_who_starts_next(service: Service) -> None:
+    async with service.worker() as worker:
+        parts = ids([await whole_part(worker, content) for content in (b"hello", b" world")])
+    async with service.worker() as killed:
+        final = new(11, kind="final", parts=parts, expires_at=datetime.now(UTC) + WEEK)
+        await killed.resumables.add(final)
+        async with killed.storage.reopen(final.id, 0) as draft:
+            await draft.splice(parts[:1])
+            await draft.flush()
+
+    async with service.worker() as worker:
+        await finished(worker, final)
+
+        assert worker.content(final) == b"hello world"
+        assert worker.file(final).sha256 == hashlib.sha256(b"hello world").hexdigest()
+
+
+async def test_bytes_that_are_whole_are_made_a_file_by_who_starts_next(service: Service) -> None:
+    async with service.worker() as worker:
+        upload = await worker.start(5)
+        with pytest.raises(TooLarge):
+            await worker.append(upload, b"hello!")
+        assert worker.now(upload).is_open
+
+    async with service.worker() as worker:
+        await finished(worker, upload)
+
+        assert worker.content(upload) == b"hello"
+
+
+async def finished(worker: Worker, upload: Resumable) -> None:
+    """Return when somebody has made a file of an upload."""
+    async with asyncio.timeout(START_SECONDS):
+        while worker.now(upload).is_open:  # noqa: ASYNC110 - only the row tells
+            await asyncio.sleep(0.01)
 
 
 async def whole_part(worker: Worker, content: bytes) -> Resumable:
