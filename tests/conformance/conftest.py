@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.conformance.points import SHOULD, not_announced, requires_all
 from tests.conformance.table import Table, point_of
 from tests.conformance.target import Target
 from tests.conformance.tus import Tus
+from tests.conformance.wire import DEFAULT_PORTS
 from tests.conftest import serving
 
 ORIGIN = "https://app.example"
@@ -18,6 +20,9 @@ PROTOCOLS = {"t": {"tus", "creation"}, "c": {"tus", "creation"}, "r": {"ietf"}}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    url = config.getoption("url")
+    if url is not None and urlsplit(url).scheme not in DEFAULT_PORTS:
+        raise pytest.UsageError(f"--url is http://... or https://..., not {url!r}")
     path = config.getoption("table")
     if path is not None:
         config.pluginmanager.register(Table(Path(path), config.getoption("column")))
@@ -62,7 +67,10 @@ def target(url: str, pytestconfig: pytest.Config) -> Iterator[Target]:
     told = [line.partition(":") for line in pytestconfig.getoption("header")]
     headers = {name.strip(): value.strip() for name, _, value in told}
     found = Target(url, headers, pytestconfig.getoption("origin") or ORIGIN)
-    found.discover()
+    try:
+        found.discover()
+    except OSError as error:
+        pytest.exit(f"no answer to OPTIONS from {url}: {error}", returncode=1)
     yield found
     found.remove_all()
 

@@ -1,11 +1,12 @@
-"""Points C1 to C6: what clients of tus need that the specification does not tell."""
+"""Points C1 to C7: what clients of tus need that the specification does not tell."""
 
 import contextlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conformance.points import should
+from tests.conformance.points import must, should
 from tests.conformance.target import BUSY, words
 from tests.conformance.tus import CONTENT_TYPE, VERSION, Tus
 from tests.conformance.wire import Connection
@@ -152,6 +153,24 @@ def test_c6_a_page_may_read_a_refusal(
 
     assert answer.status in range(400, 500)
     assert answer.headers["access-control-allow-origin"] in {"*", tus.target.origin}
+
+
+@must("termination")
+def test_c7_the_body_of_a_refused_request_is_never_a_request(tus: Tus) -> None:
+    # RFC 9112, section 9.3: what is not read of a body ends the connection.
+    url = tus.create(SOME_BYTES)
+    hidden = f"DELETE {urlsplit(url).path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n"
+    body = f"{hidden}Tus-Resumable: 1.0.0\r\nContent-Length: 0\r\n\r\n".encode()
+
+    with tus.patching(url, 7, {"Content-Length": str(len(body))}) as connection:
+        connection.send(body)
+        answer = connection.answer("PATCH")
+        connection.start("OPTIONS", url, {"Connection": "close"})
+        with contextlib.suppress(ConnectionError):
+            connection.answer("OPTIONS")
+
+    assert answer.status == 409
+    assert tus.offset(url) == 0
 
 
 @contextlib.contextmanager

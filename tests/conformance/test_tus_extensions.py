@@ -14,7 +14,7 @@ import pytest
 from tests.client import Answer
 from tests.conformance.points import must, should
 from tests.conformance.target import offset_of, words
-from tests.conformance.tus import Tus, metadata
+from tests.conformance.tus import CONTENT_TYPE, Tus, metadata
 
 CONTENT = b"hello world"
 REFUSED = range(400, 500)
@@ -100,6 +100,16 @@ def test_t13_bytes_with_another_checksum_are_discarded(tus: Tus, name: str) -> N
 
     assert tus.offset(url) == 5
     assert offset_of(tus.patch(url, 5, b" world", checksum(name, b" world"))) == 11
+
+
+@should("checksum", "creation-with-upload")
+def test_t13_a_creation_with_another_checksum_keeps_no_bytes(tus: Tus) -> None:
+    told = {**CONTENT_TYPE, "Upload-Length": "11", **checksum("sha1", b"other")}
+
+    answer = tus.post(told, CONTENT)
+
+    assert answer.status == 460
+    assert "location" not in answer.headers or tus.offset(tus.target.located(answer)) == 0
 
 
 @must("checksum")

@@ -51,6 +51,11 @@ class Tus:
         assert answer.status == 201, answer
         return urljoin(self.target.url, answer.headers["location"])
 
+    def unknown(self) -> str:
+        """Return the URL of an upload like the others, that is not there."""
+        url = self.create(5)
+        return url[:-1] + ("b" if url.endswith("a") else "a")
+
     def filled(self, content: bytes, headers: Headers | None = None) -> str:
         """Return the URL of a finished upload of `content`."""
         url = self.create(len(content), headers)
