@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from fileservice.errors import FileserviceError, InconsistentLength, OffsetMismatch, TooLarge
+from fileservice.errors import (
+    FileserviceError,
+    InconsistentLength,
+    LengthExceeded,
+    OffsetMismatch,
+    TooLarge,
+)
 from fileservice.holding import Holding
 from fileservice.resumables import Resumable, Resumables
 from fileservice.storage import Draft
@@ -42,6 +48,8 @@ class Append:
         declared: how many there are, where that is announced.
         length: what the whole will have, where the request says it.
         is_last: nothing comes after them, so that they tell the length.
+        goes_on: something may come after them, even if it is nothing: another request tells when
+            the upload is whole, and not its length.
         verification: where the request brings one; else what came is kept however it ended.
     """
 
@@ -51,6 +59,7 @@ class Append:
     declared: int | None = None
     length: int | None = None
     is_last: bool = False
+    goes_on: bool = False
     verification: Verification | None = None
 
 
@@ -161,15 +170,17 @@ def agreed(held: Resumable, append: Append, limits: Limits) -> Resumable:
     Raises:
         OffsetMismatch: its bytes are not those that come next.
         InconsistentLength: another length was told before, or more bytes are there.
-        TooLarge: the upload would have, or the request announces, more bytes than may be.
+        TooLarge: the upload would have, or the request announces, more bytes than may be; than
+            were told, `LengthExceeded`.
     """
     if append.offset != held.offset:
         raise other_offset(held, append)
-    told = append.length
-    if told is None and append.is_last and append.declared is not None:
-        told = append.offset + append.declared
-    if told is not None:
-        held = with_length(held, told, limits)
+    if append.length is not None:
+        held = with_length(held, append.length, limits)
+    if append.is_last and append.declared is not None:
+        held = with_length(held, append.offset + append.declared, limits)
+    if held.kind == "told" and not append.goes_on:
+        held = replace(held, kind="whole")
     if append.offset + (append.declared or 0) > stop_of(held, limits):
         raise too_long(held, limits)
     return held
@@ -195,7 +206,7 @@ def too_long(held: Resumable, limits: Limits) -> TooLarge:
     """Return the refusal of more bytes than an upload has."""
     if held.length is None:
         return too_large(limits)
-    return TooLarge(
+    return LengthExceeded(
         f"This upload has {held.length} bytes; more came.",
         extensions={"limit_bytes": held.length},
     )

@@ -5,18 +5,14 @@ import binascii
 import re
 
 from fileservice.errors import BadRequest
+from fileservice.structured import KEY, PARAMETERS
 
 DIGEST_BYTES = {"sha-256": 32, "sha-512": 64}  # the algorithms that RFC 9530 5 calls active
 MAX_WEIGHT = 10  # RFC 9530 4
 
-# Structured dictionaries (RFC 9651 3.2) whose items are all of one kind; parameters may hold
-# anything and mean nothing here. Possessive, so that a field that does not fit costs one pass.
-_KEY = r"[a-z*][a-z0-9_.*-]*+"
-_STRING = r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*+"'
-_BARE = r"[A-Za-z0-9*?:+-][A-Za-z0-9:/!#$%&'*+.^_`|~=-]*+"  # number, token, boolean, bytes
-_PARAMETERS = rf"(?:;[ ]*+{_KEY}(?:=(?:{_STRING}|{_BARE}))?+)*+"
-_DIGEST = rf"({_KEY})=:([A-Za-z0-9+/]*+=*+):{_PARAMETERS}"
-_WEIGHT = rf"({_KEY})=([0-9]{{1,15}}+){_PARAMETERS}"
+# Structured dictionaries (RFC 9651 3.2) whose items are all of one kind.
+_DIGEST = rf"({KEY})=:([A-Za-z0-9+/]*+=*+):{PARAMETERS}"
+_WEIGHT = rf"({KEY})=([0-9]{{1,15}}+){PARAMETERS}"
 _COMMA = r"[ \t]*+,[ \t]*+"
 _DIGESTS = re.compile(rf"{_DIGEST}(?:{_COMMA}{_DIGEST})*+")
 _WEIGHTS = re.compile(rf"{_WEIGHT}(?:{_COMMA}{_WEIGHT})*+")

@@ -1,11 +1,11 @@
-"""Content-Disposition, read strictly from a form's part and written for every client."""
+"""Content-Disposition, read strictly from forms and requests and written for every client."""
 
 import re
 from dataclasses import dataclass
 from unicodedata import normalize
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
-from fileservice.errors import BadForm
+from fileservice.errors import BadForm, BadRequest
 from fileservice.names import guarded
 
 KIND = re.compile(rb"[ \t]*+form-data(?=[ \t;]|\Z)", re.IGNORECASE)
@@ -20,6 +20,11 @@ PARAMETER = re.compile(
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 ESCAPED = re.compile(rb'\\(["\\])')
+ANY_KIND = re.compile(rb"[ \t]*+[!#$%&'*+.^_`|~0-9A-Za-z-]++(?=[ \t;]|\Z)")
+# RFC 8187 3.2.1; other character sets than UTF-8 are history.
+EXTENDED = re.compile(
+    rb"utf-8'[a-z0-9-]*+'((?:[!#$&+.^_`|~0-9a-z-]|%[0-9a-f]{2})*+)", re.IGNORECASE
+)
 FIELD_NAME = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 BROKEN_LINE = re.compile(rb"[\x00\r\n]")
 
@@ -59,10 +64,34 @@ def parse_form_data(value: bytes) -> FormField:
     if kind is None:
         raise BadForm("A part's Content-Disposition is not form-data.")
     parameters = _parameters(value, kind.end())
+    if any(b"*" in parameter for parameter in parameters):
+        raise BadForm("A form may not send filename* (RFC 7578 4.2): send filename in UTF-8.")
     name = parameters.get(b"name", b"")
     if not FIELD_NAME.fullmatch(name):
         raise BadForm("A part has no field name, or one not made of 1 to 64 of A-Z a-z 0-9 _ . -")
     return FormField(name.decode("ascii"), parameters.get(b"filename"))
+
+
+def parse_filename(value: bytes) -> bytes:
+    """
+    Return the file name in a request's Content-Disposition (RFC 6266); empty where there is none.
+
+    `filename*`, where it is UTF-8, counts before `filename`. What it says is of no trust.
+
+    Raises:
+        BadRequest: it can be read in two ways.
+    """
+    kind = ANY_KIND.match(value)
+    if kind is None:
+        raise BadRequest('Content-Disposition reads `inline; filename="..."`.')
+    try:
+        parameters = _parameters(value, kind.end())
+    except BadForm as error:
+        raise BadRequest(error.detail) from error
+    extended = EXTENDED.fullmatch(parameters.get(b"filename*", b""))
+    if extended is not None:
+        return unquote_to_bytes(extended[1])
+    return parameters.get(b"filename", b"")
 
 
 def _parameters(value: bytes, start: int) -> dict[bytes, bytes]:
@@ -71,16 +100,14 @@ def _parameters(value: bytes, start: int) -> dict[bytes, bytes]:
     while start < len(value):
         match = PARAMETER.match(value, start)
         if match is None:
-            raise BadForm("A part's Content-Disposition has something between its parameters.")
+            raise BadForm("Content-Disposition has something between its parameters.")
         start = match.end()
         name, quoted, plain, bare = match.groups(b"")
         name = (name or bare).lower()
         if not name:
             continue
-        if b"*" in name:
-            raise BadForm("A form may not send filename* (RFC 7578 4.2): send filename in UTF-8.")
         if name in found:
-            raise BadForm("A part's Content-Disposition has a parameter twice.")
+            raise BadForm("Content-Disposition has a parameter twice.")
         found[name] = ESCAPED.sub(rb"\1", quoted) if quoted else plain.strip(b" \t")
     return found
 

@@ -3,7 +3,7 @@ The failures a client can cause, each with its HTTP status.
 
 FileserviceError
   BadRequest 400           BadName, NoFile, Truncated, BadForm, DigestMismatch, BadUrl,
-                           InconsistentLength
+                           InconsistentLength, CompletedUpload
   Unauthorized 401
   Forbidden 403            UrlRefused
   NotFound 404
@@ -13,7 +13,7 @@ FileserviceError
   Revoked 410
   Expired 410
   PreconditionFailed 412
-  TooLarge 413             TooManyParts
+  TooLarge 413             LengthExceeded, TooManyParts
   UnsupportedRequest 415
   RangeNotSatisfiable 416
   Unprocessable 422        TemplateError (pdf.errors), BadValue, BadList
@@ -106,6 +106,13 @@ class InconsistentLength(BadRequest):
 
     code = "inconsistent_length"
     title = "Length does not fit"
+
+
+class CompletedUpload(BadRequest):
+    """The upload is complete: it takes no more, and is not told again that there is more."""
+
+    code = "completed_upload"
+    title = "Upload is complete"
 
 
 class BadUrl(BadRequest):
@@ -208,6 +215,13 @@ class TooLarge(FileserviceError):
     status = 413
     code = "too_large"
     title = "Too large"
+
+
+class LengthExceeded(TooLarge):
+    """More bytes came than the upload was said to have."""
+
+    code = "length_exceeded"
+    title = "More than the length"
 
 
 class TooManyParts(TooLarge):

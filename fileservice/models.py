@@ -37,7 +37,7 @@ class ResumableUpload(models.Model):
     key = models.CharField(max_length=26, unique=True, help_text="in the link to keep")
     name = models.CharField(max_length=255)
     name_changed = models.BooleanField(help_text="the client sent another name")
-    kind = models.CharField(max_length=5, help_text="whole, part or final")
+    kind = models.CharField(max_length=5, help_text="whole, told, part or final")
     state = models.CharField(max_length=8, help_text="open, finished or failed")
     length = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="bytes when it is whole; none while nobody said"

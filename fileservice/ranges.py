@@ -1,9 +1,9 @@
-"""Range requests: which bytes of a file are asked for, and how several travel in one body."""
+"""Ranges: which bytes of a file are asked for, or brought, and how several travel in one body."""
 
 import re
 from dataclasses import dataclass
 
-from fileservice.errors import RangeNotSatisfiable
+from fileservice.errors import BadRequest, RangeNotSatisfiable
 
 MAX_HEADER_CHARACTERS = 1024  # sixteen ranges of a petabyte file need half of it
 MAX_SPECS = 16  # RFC 9110 17.15: many small ranges are an attack, not a download
@@ -11,6 +11,10 @@ MAX_OVERLAPS = 1  # RFC 9110 17.15: "more than two overlapping ranges"; two over
 
 # [0-9], since int() and \d also take "+1", "1_0" and digits of other scripts (CVE-2025-69225).
 _SPEC = re.compile(r"([0-9]*)-([0-9]*)")
+# Eighteen digits are below 2^63.
+_CONTENT_RANGE = re.compile(
+    r"bytes (?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,38 @@ class Span:
     def content_range(self, size: int) -> str:
         """Return the Content-Range value for a file of `size`; the wire counts the last byte in."""
         return f"bytes {self.start}-{self.stop - 1}/{size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """
+    What a request brings of a file.
+
+    Attributes:
+        span: its bytes; None where it brings none, and only tells the size.
+        size: of the whole file; None where it does not tell.
+    """
+
+    span: Span | None
+    size: int | None
+
+
+def parse_content_range(field: str) -> Piece:
+    """
+    Return what a request's Content-Range says of its content (RFC 9110 14.4).
+
+    Raises:
+        BadRequest: it is malformed, of another unit, or says nothing.
+    """
+    match = _CONTENT_RANGE.fullmatch(field)
+    if match is not None:
+        first, last, whole = match.groups()
+        size = None if whole == "*" else int(whole)
+        if first is None and size is not None:
+            return Piece(None, size)
+        if first is not None and int(first) <= int(last) and (size is None or int(last) < size):
+            return Piece(Span(int(first), int(last) + 1), size)
+    raise BadRequest("Content-Range reads `bytes <first>-<last>/<size>`, counted from 0.")
 
 
 def parse_range(field: str, size: int) -> tuple[Span, ...] | None:

@@ -20,7 +20,7 @@ from fileservice.errors import BadRequest
 from fileservice.ledger import Ledger, StoredFile, select_by
 from fileservice.models import ResumableUpload
 
-Kind = Literal["whole", "part", "final"]
+Kind = Literal["whole", "told", "part", "final"]
 State = Literal["open", "finished", "failed"]
 
 # A worker that lives renews its leases long before; the leases of one that was killed are taken
@@ -41,7 +41,8 @@ class Resumable:
     Attributes:
         id: of the file, once it is one.
         key: in the link to keep.
-        kind: whole; part of a concatenation, which becomes no file; final, made of parts.
+        kind: whole, by its last byte; told, which becomes whole when its sender says that it is;
+            part of a concatenation, which becomes no file; final, made of parts.
         state: open; finished; failed, when nothing can be made of it any more.
         length: bytes when it is whole; None while nobody said.
         offset: bytes that are durable.
@@ -89,8 +90,8 @@ class Resumable:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all bytes are there, if not yet the file."""
-        return self.offset == self.length
+        """Whether nothing is to come any more, if it is not yet the file."""
+        return self.offset == self.length and (self.kind != "told" or not self.is_open)
 
 
 COLUMNS = [field.name for field in fields(Resumable)]
@@ -113,7 +114,7 @@ INSERT = (
 UNTIL = f"SELECT until FROM {TABLE} WHERE id = ?"  # noqa: S608 - all names are ours
 LEFT = (
     f"SELECT id FROM {TABLE} WHERE state = 'open' AND until <= ?"  # noqa: S608 - all names are ours
-    " AND (kind = 'final' OR length = \"offset\") LIMIT 100"
+    " AND (kind = 'final' OR (kind <> 'told' AND length = \"offset\")) LIMIT 100"
 )
 
 

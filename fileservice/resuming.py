@@ -122,6 +122,18 @@ class Resuming:
                 await self._write(holding, append, limits)
         return self._now(holding.resumable)
 
+    async def fail(self, resumable: Resumable) -> None:
+        """
+        Let nothing be made of an upload any more, and drop its bytes.
+
+        Raises:
+            NotFound: it was deleted meanwhile.
+            Locked: who writes does not let go in time.
+        """
+        async with self._holdings.hold(resumable.id, ignored) as holding:
+            if holding.resumable.is_open:
+                await self._fail(holding.resumable)
+
     async def delete(self, resumable: Resumable) -> bool:
         """
         Remove an upload, or the file it has become; return whether this call did.
@@ -221,8 +233,7 @@ class Resuming:
     async def _placed(self, held: Resumable, draft: Draft) -> StoredFile:
         sha256 = await draft.finish(held.sha256)
         if held.sha256 not in ("", sha256):
-            await self._resumables.note(held, state="failed")
-            await self._storage.discard_draft(held.id)
+            await self._fail(held)
             raise DigestMismatch(
                 f"The bytes that arrived have the SHA-256 {sha256}; nothing was stored."
             )
@@ -231,6 +242,10 @@ class Resuming:
         if head is None:
             head = await self._storage.fetch(held.id, 0, size)
         return file_of(held, sha256, head)
+
+    async def _fail(self, held: Resumable) -> None:
+        await self._resumables.note(held, state="failed")
+        await self._storage.discard_draft(held.id)
 
     async def _finish_soon(self, id: str) -> None:
         """Make a file of what has all its bytes; return when it is one, or after a while."""

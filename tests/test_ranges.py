@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fileservice.errors import RangeNotSatisfiable
-from fileservice.ranges import MAX_SPECS, Span, frame_parts, parse_range
+from fileservice.errors import BadRequest, RangeNotSatisfiable
+from fileservice.ranges import (
+    MAX_SPECS,
+    Piece,
+    Span,
+    frame_parts,
+    parse_content_range,
+    parse_range,
+)
 
 ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
 SIZE = len(ALPHABET)
@@ -204,3 +211,42 @@ def test_a_framed_body_is_read_back_by_a_mime_parser(ends: list[tuple[int, int]]
     assert read == [
         ("image/png", span.content_range(SIZE), ALPHABET[span.start : span.stop]) for span in spans
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "piece"),
+    [
+        ("bytes 5-9/10", Piece(Span(5, 10), 10)),
+        ("bytes 0-0/1", Piece(Span(0, 1), 1)),
+        ("Bytes 0-4/*", Piece(Span(0, 5), None)),
+        ("bytes */10", Piece(None, 10)),
+        ("bytes */0", Piece(None, 0)),
+    ],
+)
+def test_a_content_range_says_what_is_brought(field: str, piece: Piece) -> None:
+    assert parse_content_range(field) == piece
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "",
+        "bytes */*",
+        "bytes 5-4/10",
+        "bytes 5-10/10",
+        "bytes 5-9",
+        "bytes 5-/10",
+        "bytes -5/10",
+        "bytes=5-9/10",
+        "bytes  5-9/10",
+        "items 5-9/10",
+        "bytes +5-9/10",
+        "bytes 5-9/1_0",
+        "bytes \u0665-9/10",
+        "bytes 0-9/10, bytes 0-9/10",
+        f"bytes 0-9/{10**18}",
+    ],
+)
+def test_a_content_range_that_cannot_be_read_is_refused(field: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_content_range(field)

@@ -32,14 +32,16 @@ PAGE_POLICY = (
 )
 
 
-def shape_of(request: ASGIRequest) -> Shape:
+def shape_of(request: ASGIRequest, otherwise: Shape = "text") -> Shape:
     """
     Return what `Accept` asks for.
 
     A browser names text/html, a program application/json; `*/*`, as curl sends, or nothing
-    is a terminal.
+    is a terminal, or what is `otherwise` to be expected.
     """
     accept = request.META.get("HTTP_ACCEPT", "*/*")
+    if accept == "*/*":
+        return otherwise
     if accept in SHAPES:
         return SHAPES[accept]
     preferred = sorted(map(preference, accept.split(",")))
@@ -79,9 +81,11 @@ def page(template: str, context: dict[str, Any], status: int = 200) -> HttpRespo
     return response
 
 
-def problem(request: ASGIRequest, error: FileserviceError) -> HttpResponse:
+def problem(
+    request: ASGIRequest, error: FileserviceError, otherwise: Shape = "text"
+) -> HttpResponse:
     """Answer with what went wrong: RFC 9457, a page, or one line."""
-    shape = shape_of(request)
+    shape = shape_of(request, otherwise)
     if shape == "json":
         content = {
             # Relative, as RFC 9457 3.1.1 allows: a problem may be that the Host is not ours.

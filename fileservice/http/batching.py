@@ -18,10 +18,10 @@ from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.content import ContentResponse
 from fileservice.http.issuing import shown, told
 from fileservice.http.lifespan import resources_of
+from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import limits_of
 from fileservice.http.sentlists import batch_order_of
-from fileservice.http.uploading import refuse_encoded
 from fileservice.http.visitors import admit, browser_of, check_own_origin, origin_of, sender_of
 from fileservice.uploads import check_room
 

@@ -1,71 +1,36 @@
 """The link to keep: look at a file, go on with its upload, delete it."""
 
 from http import HTTPStatus
-from urllib.parse import quote
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
-from fileservice.http import tus
+from fileservice.http import resumption, tus
 from fileservice.http.answers import document, methods, page, shape_of, text
+from fileservice.http.creations import described, described_upload
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import Resources, resources_of
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import resumable
-from fileservice.http.visitors import browser_of, check_origin, form_token, origin_of
-from fileservice.ledger import StoredFile
+from fileservice.http.visitors import browser_of, check_origin, form_token
 from fileservice.resumables import Resumable
 
 
-def links(request: ASGIRequest, stored: StoredFile | Resumable) -> tuple[str, str]:
-    """Return the link to give away and the link to keep."""
-    origin = origin_of(request)
-    return (
-        f"{origin}/files/{stored.id}/{quote(stored.name, safe='')}",
-        f"{origin}/uploads/{stored.key}",
-    )
+def protocols(request: ASGIRequest) -> dict[str, str]:
+    """Return what an answer to OPTIONS says of resumable uploads."""
+    accepted = f"{resumption.CONTENT_TYPE}, {tus.CONTENT_TYPE}"
+    return tus.options(request) | resumption.options(request) | {"Accept-Patch": accepted}
 
 
-def described(request: ASGIRequest, stored: StoredFile) -> dict[str, object]:
-    """Return the JSON of a file, for who holds the link to keep."""
-    url, manage_url = links(request, stored)
-    return {
-        "id": stored.id,
-        "name": stored.name,
-        "name_changed": stored.name_changed,
-        "size": stored.size,
-        "sha256": stored.sha256,
-        "media_type": stored.media_type,
-        "url": url,
-        "manage_url": manage_url,
-        "created_at": stored.created_at.isoformat(),
-    }
-
-
-def described_upload(request: ASGIRequest, upload: Resumable) -> dict[str, object]:
-    """Return the JSON of an upload that is no file yet, for who holds the link to keep."""
-    url, manage_url = links(request, upload)
-    return {
-        "id": upload.id,
-        "name": upload.name,
-        "name_changed": upload.name_changed,
-        "state": upload.state,
-        "offset": upload.offset,
-        "length": upload.length,
-        "url": None if upload.kind == "part" else url,
-        "manage_url": manage_url,
-        "created_at": upload.created_at.isoformat(),
-        "expires_at": upload.expires_at.isoformat(),
-    }
-
-
-@methods("GET", "HEAD", "PATCH", "POST", "DELETE", options=tus.options)
+@methods("GET", "HEAD", "PATCH", "POST", "DELETE", options=protocols)
 async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
     """GET, HEAD, PATCH and DELETE /uploads/<key>; the key is the right to all of them."""
     method = tus.method_of(request)
-    if method == "PATCH":
+    if method == "PATCH" and tus.is_appended(request):
         return await tus.patch(request, key)
+    if method == "PATCH":
+        return await resumption.append(request, key)
     if method == "HEAD":
         return await standing(request, key)
     if method == "DELETE":
@@ -80,6 +45,7 @@ async def standing(request: NativeRequest, key: str) -> HttpResponseBase:
     upload = await resources_of(request).resuming.settle(resumable(request, key))
     response = HttpResponse()
     tus.tell_all(response, upload)
+    resumption.tell(request, response, upload)
     return response
 
 

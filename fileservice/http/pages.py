@@ -6,8 +6,8 @@ from django.http.response import HttpResponseBase
 from fileservice.errors import FileserviceError, NotFound, Unauthorized
 from fileservice.http import batching, issuing
 from fileservice.http.answers import document, methods, page, shape_of, text
+from fileservice.http.creations import links
 from fileservice.http.lifespan import resources_of
-from fileservice.http.managing import links
 from fileservice.http.visitors import (
     TOKEN_FIELD,
     admit,

@@ -105,6 +105,7 @@ def append_of(
     *,
     length: int | None = None,
     is_last: bool = False,
+    goes_on: bool = False,
     verification: Verification | None = None,
 ) -> Append:
     """Return the body of `request` as what is to be appended at `offset`."""
@@ -115,6 +116,7 @@ def append_of(
         declared=request.stream.declared if not request.stream.complete else 0,
         length=length,
         is_last=is_last,
+        goes_on=goes_on,
         verification=verification,
     )
 

@@ -18,6 +18,7 @@ from fileservice.errors import (
 )
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import resources_of
+from fileservice.http.representation import UNNAMED
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import (
     append,
@@ -45,7 +46,6 @@ EXTENSIONS = (
 CONTENT_TYPE = "application/offset+octet-stream"
 CREATING = ("HTTP_UPLOAD_LENGTH", "HTTP_UPLOAD_DEFER_LENGTH", "HTTP_UPLOAD_CONCAT")
 FINAL = "final;"
-UNNAMED = b"unnamed"
 OVERRIDES = ("PATCH", "DELETE", "HEAD")
 
 
@@ -56,6 +56,11 @@ def is_spoken(request: ASGIRequest) -> bool:
     return "HTTP_UPLOAD_COMPLETE" not in request.META and any(
         name in request.META for name in CREATING
     )
+
+
+def is_appended(request: ASGIRequest) -> bool:
+    """Tell whether a PATCH is one of tus."""
+    return "HTTP_TUS_RESUMABLE" in request.META or request.META.get("CONTENT_TYPE") == CONTENT_TYPE
 
 
 def options(request: ASGIRequest) -> dict[str, str]:

@@ -4,20 +4,31 @@ from collections.abc import AsyncIterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
-from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
-from fileservice.digests import parse_digests
-from fileservice.errors import BadForm, BadRequest, Forbidden, NoFile, UnsupportedRequest
-from fileservice.http import tus
-from fileservice.http.answers import document, methods, shape_of, text
+from fileservice.errors import (
+    BadForm,
+    BadRequest,
+    Forbidden,
+    InconsistentLength,
+    NoFile,
+    UnsupportedRequest,
+)
+from fileservice.http import resumption, tus
+from fileservice.http.answers import methods
 from fileservice.http.arriving import give_out
+from fileservice.http.creations import created
 from fileservice.http.forms import Form, boundary_of
 from fileservice.http.lifespan import resources_of
-from fileservice.http.managing import described, links
+from fileservice.http.managing import protocols
+from fileservice.http.representation import (
+    UNNAMED,
+    expected_sha256,
+    is_form,
+    refuse_encoded,
+)
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import limits_of
 from fileservice.http.visitors import (
@@ -33,11 +44,10 @@ from fileservice.ledger import StoredFile
 from fileservice.names import clean_name
 from fileservice.uploads import Limits, Upload, check_room, finish
 
-UNNAMED = b"unnamed"  # for a body that came without a name, as from a pipe
 FORM_OVERHEAD = 1 << 20  # what a form may have beside its largest file
 
 
-@methods("POST", "PUT", options=tus.options)
+@methods("POST", "PUT", options=protocols)
 async def files(request: NativeRequest) -> HttpResponseBase:
     """
     POST /files/ takes a form, or begins an upload that can be gone on with.
@@ -45,13 +55,16 @@ async def files(request: NativeRequest) -> HttpResponseBase:
     PUT /files/ takes a body without a name, as `curl -T -` sends it.
     """
     if request.method == "PUT":
-        return await put(request, UNNAMED)
+        return await put(request)
     if tus.is_spoken(request):
         return await tus.create(request)
-    return await post_form(request)
+    complete = resumption.completeness(request)
+    if complete is None or (complete and is_form(request)):
+        return await post_form(request)
+    return await resumption.create(request, take)
 
 
-@methods("GET", "HEAD", "PUT")
+@methods("GET", "HEAD", "PUT", options=protocols)
 async def file(request: NativeRequest, rest: str) -> HttpResponseBase:
     """GET /files/<id>[/<name>] gives a file out, PUT /files/<name> takes one in."""
     if request.method == "PUT":
@@ -71,26 +84,52 @@ def raw_name(request: NativeRequest, rest: str) -> bytes:
     return unquote_to_bytes(raw_path.partition(b"/files/")[2])
 
 
-async def put(request: NativeRequest, name: bytes) -> HttpResponseBase:
-    """Take a raw body as one file."""
+async def put(request: NativeRequest, name: bytes | None = None) -> HttpResponseBase:
+    """Take a raw body as one file, or as the first bytes of one."""
+    if resumption.completeness(request) is not None:
+        return await resumption.create(request, take, name)
+    return created(request, [await take(request, name or UNNAMED)])
+
+
+async def take(request: NativeRequest, name: bytes, length: int | None = None) -> StoredFile:
+    """
+    Take a raw body as one file, which has to have `length` bytes where that is told.
+
+    Raises:
+        InconsistentLength: it has not.
+    """
     await admit(request)
     check_origin(request)
     refuse_encoded(request)
     if "HTTP_CONTENT_RANGE" in request.META:
         # RFC 9110 14.5: to ignore the field would store a part as if it were the whole.
         raise BadRequest("A part of a file cannot be sent by PUT here.")
-    if request.META.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
+    if is_form(request):
         raise UnsupportedRequest("Send a form by POST to /files/, or the bare file by PUT.")
     resources = resources_of(request)
     limits = limits_of(resources)
     upload = new_upload(request, name)
     expected = expected_sha256(request)
-    check_room(resources.storage, limits, request.stream.declared or 0)
+    declared = request.stream.declared
+    check_length(declared, length)
+    check_room(resources.storage, limits, declared or length or 0)
     async with upload:
         await upload.append(request.stream.chunks(resources.pace), limits)
+        check_length(upload.size, length)
         await upload.seal(expected)
-        stored = await finish(resources.ledger, [upload])
-    return created(request, stored)
+        [stored] = await finish(resources.ledger, [upload])
+    return stored
+
+
+def check_length(size: int | None, length: int | None) -> None:
+    """
+    Refuse a body of another size than was told, where both are known.
+
+    Raises:
+        InconsistentLength: they differ.
+    """
+    if None not in (size, length) and size != length:
+        raise InconsistentLength(f"The body has {size} bytes; {length} were told.")
 
 
 async def post_form(request: NativeRequest) -> HttpResponseBase:
@@ -150,38 +189,3 @@ async def refuse_bytes_without_name(content: AsyncIterable[memoryview]) -> None:
     """Pass over an empty file field; one with bytes but no name is a broken client's."""
     async for _ in content:
         raise BadForm("A file came without a name.")
-
-
-def refuse_encoded(request: NativeRequest) -> None:
-    """Refuse a compressed body: it would be stored compressed, or be a bomb to unpack."""
-    if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
-        raise UnsupportedRequest(
-            "Send the body without Content-Encoding.", headers={"Accept-Encoding": "identity"}
-        )
-
-
-def expected_sha256(request: NativeRequest) -> bytes | None:
-    """Return the SHA-256 the client says the file has (RFC 9530), if it says so."""
-    for header in ("HTTP_REPR_DIGEST", "HTTP_CONTENT_DIGEST"):
-        if field := request.META.get(header):
-            return parse_digests(field).get("sha-256")
-    return None
-
-
-def created(request: NativeRequest, stored: list[StoredFile]) -> HttpResponseBase:
-    """Answer a creation: a browser goes home, a program gets 201."""
-    shape = shape_of(request)
-    if shape == "page":
-        return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
-    if shape == "json":
-        content = {"files": [described(request, one) for one in stored]}
-        response = document(content, HTTPStatus.CREATED)
-    else:
-        urls = (links(request, one)[0] for one in stored)
-        response = text("\n".join(urls), HTTPStatus.CREATED)
-    if len(stored) == 1:
-        response["Location"], manage_url = links(request, stored[0])
-        response["Link"] = f'<{manage_url}>; rel="edit"'
-    response["Cache-Control"] = "no-store"
-    response["Vary"] = "Accept"
-    return response

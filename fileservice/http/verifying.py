@@ -11,9 +11,9 @@ from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.forms import Form, boundary_of
 from fileservice.http.issuing import absent, facts, lines_of, links, told
 from fileservice.http.lifespan import resources_of
+from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
 from fileservice.http.signatures import described, remark, sheets, signature_lines
-from fileservice.http.uploading import refuse_encoded
 from fileservice.registry import Issued
 from fileservice.verifying import Finding, find
 

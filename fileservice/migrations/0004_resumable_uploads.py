@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(max_length=255)),
                 ("name_changed", models.BooleanField(help_text="the client sent another name")),
-                ("kind", models.CharField(help_text="whole, part or final", max_length=5)),
+                ("kind", models.CharField(help_text="whole, told, part or final", max_length=5)),
                 ("state", models.CharField(help_text="open, finished or failed", max_length=8)),
                 (
                     "length",

@@ -1,0 +1,306 @@
+"""
+Resumable uploads as the IETF drafts them: draft-ietf-httpbis-resumable-upload, interop version 8.
+
+`Upload-Complete: ?0` at /files/ begins one, and PATCH of its link to keep goes on with it. What
+comes whole, `?1`, is taken as any other body: whoever is cut off knows no link to go on with.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import wraps
+from http import HTTPStatus
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from fileservice.appending import other_offset
+from fileservice.digests import format_sha256, weigh_sha256
+from fileservice.errors import (
+    BadRequest,
+    CompletedUpload,
+    DigestMismatch,
+    FileserviceError,
+    Forbidden,
+    InconsistentLength,
+    LengthExceeded,
+    Locked,
+    NotFound,
+    OffsetMismatch,
+    UnsupportedRequest,
+)
+from fileservice.http.answers import View, document, problem, shape_of, text
+from fileservice.http.body import ClientGone
+from fileservice.http.creations import created, described_upload, links
+from fileservice.http.downloading import absent
+from fileservice.http.lifespan import resources_of
+from fileservice.http.representation import (
+    content_digest,
+    is_form,
+    refuse_encoded,
+    told_name,
+    told_sha256,
+)
+from fileservice.http.requests import NativeRequest
+from fileservice.http.resuming import append_of, limits_of, new_resumable, path_of, resumable
+from fileservice.http.visitors import admit, check_origin
+from fileservice.ledger import StoredFile
+from fileservice.resumables import Resumable
+from fileservice.structured import format_counts, parse_boolean, parse_count
+
+CONTENT_TYPE = "application/partial-upload"
+VERSION_FIELD = "Upload-Draft-Interop-Version"
+# Of draft-05, which calls one limit by another name, to draft-15; their fields are the same.
+VERSIONS = ("6", "7", "8")
+PROBLEMS = "https://iana.org/assignments/http-problem-types#"
+PROBLEM_TYPES: dict[type[FileserviceError], str] = {
+    OffsetMismatch: f"{PROBLEMS}mismatching-upload-offset",
+    InconsistentLength: f"{PROBLEMS}inconsistent-upload-length",
+    CompletedUpload: f"{PROBLEMS}completed-upload",
+}
+
+type Take = Callable[[NativeRequest, bytes, int | None], Awaitable[StoredFile]]
+
+
+def completeness(request: ASGIRequest) -> bool | None:
+    """Return whether the body is the rest of the whole; None where the request does not say."""
+    return parse_boolean(request.META.get("HTTP_UPLOAD_COMPLETE", ""))
+
+
+def told_length(request: ASGIRequest) -> int | None:
+    """Return how many bytes the whole is said to have."""
+    return parse_count(request.META.get("HTTP_UPLOAD_LENGTH", ""))
+
+
+def options(request: ASGIRequest) -> dict[str, str]:
+    """Return what an answer to OPTIONS says of this protocol."""
+    return {"Upload-Limit": limit(request, resources_of(request).options.resume_seconds)}
+
+
+def limit(request: ASGIRequest, seconds: float | None = None) -> str:
+    """Return an Upload-Limit: the largest file, and for how long an upload can be gone on with."""
+    limits = {"max-size": resources_of(request).options.max_upload_bytes}
+    if seconds is not None:
+        limits["max-age"] = max(0, int(seconds))
+    return format_counts(limits)
+
+
+def in_its_terms(view: View) -> View:
+    """Answer what the view raises as problems of this protocol's types."""
+
+    @wraps(view)
+    async def answered(request: NativeRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        response: HttpResponseBase
+        try:
+            response = await view(request, *args, **kwargs)
+        except LengthExceeded as error:
+            response = refusal(request, InconsistentLength(error.detail))
+        except FileserviceError as error:
+            response = refusal(request, error)
+        version = request.META.get("HTTP_UPLOAD_DRAFT_INTEROP_VERSION")
+        if version in VERSIONS:
+            response[VERSION_FIELD] = version
+        return response
+
+    return answered
+
+
+def refusal(request: ASGIRequest, error: FileserviceError) -> HttpResponse:
+    """
+    Answer with what went wrong.
+
+    `Upload-Complete: ?1` says that everything came, and then something was wrong with it.
+    """
+    error.headers.setdefault("Upload-Complete", "?0")
+    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        error.headers["Upload-Limit"] = limit(request)
+    if type(error) in PROBLEM_TYPES:
+        error.extensions["type"] = PROBLEM_TYPES[type(error)]
+    return problem(request, error, otherwise="json")
+
+
+@in_its_terms
+async def create(request: NativeRequest, take: Take, name: bytes | None = None) -> HttpResponseBase:
+    """
+    Begin an upload, or `take` one that comes whole.
+
+    Without a `name` in the path Content-Disposition tells it.
+    """
+    name = told_name(request) if name is None else name
+    if completeness(request):
+        return ended(request, await take(request, name, told_length(request)))
+    await admit(request)
+    check_origin(request)
+    refuse_encoded(request)
+    if is_form(request):
+        raise UnsupportedRequest("A form cannot be gone on with: send the bare file.")
+    sha256 = told_sha256(request)
+    wanted = new_resumable(
+        request,
+        name,
+        kind="told",
+        length=told_length(request),
+        sha256=sha256.hex() if sha256 else "",
+    )
+    return begun(request, await first_bytes(request, wanted))
+
+
+async def first_bytes(request: NativeRequest, wanted: Resumable) -> Resumable:
+    """
+    Begin an upload with what the request brings.
+
+    Where that goes wrong nothing stays: the client has no link to go on with.
+    """
+    verification = content_digest(request)
+    resources = resources_of(request)
+    limits = limits_of(resources)
+    upload = await resources.resuming.start(wanted, limits)
+    if request.stream.complete:
+        return upload
+    try:
+        append = append_of(request, 0, goes_on=True, verification=verification)
+        return await resources.resuming.append(upload, append, limits)
+    except (FileserviceError, ClientGone):
+        with contextlib.suppress(NotFound, Locked):
+            await resources.resuming.delete(upload)
+        raise
+
+
+def begun(request: ASGIRequest, upload: Resumable) -> HttpResponseBase:
+    """Answer with the link to keep, at which the upload goes on."""
+    if shape_of(request) == "json":
+        response = document(described_upload(request, upload), HTTPStatus.CREATED)
+    else:
+        response = text(links(request, upload)[1], HTTPStatus.CREATED)
+    response["Location"] = path_of(upload)
+    response["Vary"] = "Accept"
+    tell(request, response, upload)
+    return response
+
+
+@in_its_terms
+async def append(request: NativeRequest, key: str) -> HttpResponseBase:
+    """PATCH /uploads/<key> goes on with an upload."""
+    await admit(request)
+    check_origin(request)
+    refuse_encoded(request)
+    found = resumable(request, key)
+    offset, is_last = place_of(request, found)
+    if not found.is_open:
+        return await told_again(request, found, offset)
+    verification = content_digest(request)
+    brought = append_of(
+        request,
+        offset,
+        length=told_length(request),
+        is_last=is_last,
+        goes_on=not is_last,
+        verification=verification,
+    )
+    resuming = resources_of(request).resuming
+    try:
+        upload = await resuming.append(found, brought, limits_of(resources_of(request)))
+    except LengthExceeded:
+        await resuming.fail(found)
+        raise
+    except DigestMismatch as error:
+        differs = verification is not None and verification.differs
+        error.headers["Upload-Complete"] = "?0" if differs else "?1"
+        raise
+    if not request.stream.complete:  # another request has completed it meanwhile
+        return await told_again(request, upload, offset)
+    return appended(request, upload, is_last=is_last)
+
+
+def place_of(request: ASGIRequest, found: Resumable) -> tuple[int, bool]:
+    """
+    Return where the bytes of a PATCH belong, and whether they are the last.
+
+    Raises:
+        Forbidden: it is an upload of which only tus knows what becomes.
+        UnsupportedRequest: the content is not said to be a part of an upload.
+        BadRequest: Upload-Offset or Upload-Complete is missing.
+    """
+    if found.kind in ("part", "final"):
+        raise Forbidden("A part of a concatenation is sent by tus.")
+    content_type = request.META.get("CONTENT_TYPE", "").partition(";")[0]
+    if content_type.strip().lower() != CONTENT_TYPE:
+        raise UnsupportedRequest(
+            f"What is appended comes as {CONTENT_TYPE}.", headers={"Accept-Patch": CONTENT_TYPE}
+        )
+    offset = parse_count(request.META.get("HTTP_UPLOAD_OFFSET", ""))
+    is_last = completeness(request)
+    if offset is None or is_last is None:
+        raise BadRequest("An append needs Upload-Offset, and `Upload-Complete: ?0` or `?1`.")
+    return offset, is_last
+
+
+def appended(request: ASGIRequest, upload: Resumable, *, is_last: bool) -> HttpResponseBase:
+    """Answer an append: that more may come, or what the whole has become."""
+    if not upload.is_open:
+        return ended(request, file_of(request, upload))
+    if is_last:
+        raise InconsistentLength(
+            f"{upload.offset} bytes are here; there are to be {upload.length}."
+        )
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    tell(request, response, upload)
+    return response
+
+
+async def told_again(request: NativeRequest, upload: Resumable, offset: int) -> HttpResponseBase:
+    """
+    Answer an append to what is complete: with the final answer, which may have been lost.
+
+    Raises:
+        OffsetMismatch: it is not at the end.
+        InconsistentLength: it brings more bytes.
+        CompletedUpload: it says that there is more to come.
+    """
+    if offset != upload.offset:
+        raise other_offset(upload, append_of(request, offset))
+    if not await is_empty(request):
+        raise InconsistentLength(f"This upload is complete with {upload.offset} bytes.")
+    if not completeness(request):
+        raise CompletedUpload(f"This upload is complete with {upload.offset} bytes.")
+    return ended(request, file_of(request, upload))
+
+
+async def is_empty(request: NativeRequest) -> bool:
+    """Tell whether the body is empty, by as little of it as can be."""
+    if request.stream.declared:
+        return False
+    async for _ in request.stream.chunks(resources_of(request).pace):
+        return False
+    return True
+
+
+def file_of(request: ASGIRequest, upload: Resumable) -> StoredFile:
+    """Return the file that an upload has become."""
+    file = resources_of(request).ledger.find(upload.id)
+    if file is None:
+        raise absent()
+    return file
+
+
+def ended(request: ASGIRequest, file: StoredFile) -> HttpResponseBase:
+    """Answer as the creation of a file is answered."""
+    response = created(request, [file])
+    response["Upload-Complete"] = "?1"
+    response["Upload-Offset"] = str(file.size)
+    response["Upload-Length"] = str(file.size)
+    if weigh_sha256(request.META.get("HTTP_WANT_REPR_DIGEST", "")) != 0:
+        response["Repr-Digest"] = format_sha256(file.sha256)
+    return response
+
+
+def tell(request: ASGIRequest, response: HttpResponseBase, upload: Resumable) -> None:
+    """Say where an upload stands."""
+    response["Cache-Control"] = "no-store"
+    response["Upload-Offset"] = str(upload.offset)
+    response["Upload-Complete"] = "?0" if upload.is_open else "?1"
+    if upload.length is not None:
+        response["Upload-Length"] = str(upload.length)
+    left = (upload.expires_at - datetime.now(UTC)).total_seconds() if upload.is_open else None
+    response["Upload-Limit"] = limit(request, left)
