@@ -1,7 +1,5 @@
 """A real server for the tests: `manage.py serve` in a process and a folder of its own."""
 
-import fcntl
-import hashlib
 import os
 import shutil
 import signal
@@ -19,12 +17,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.client import Answer, Client
+from tests.nodepackages import CannotBeHad, node_with_packages
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
-NODE = CHECKOUT / "tests" / "node"
-NODE_NEEDED = 20, 19  # @tus/server's
-INSTALL_SECONDS = 300
 # How long an example takes is no fact about the code: machines are shared.
 settings.register_profile(
     "fileservice", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -197,33 +193,7 @@ def need_file(path: Path) -> Path:
 @pytest.fixture(scope="session")
 def node() -> str:
     """Return the path of Node, which then has the packages of tests/node."""
-    program = need_program("node")
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    if tuple(map(int, version.stdout.strip().lstrip("v").split("."))) < NODE_NEEDED:
-        lacking(f"Node {'.'.join(map(str, NODE_NEEDED))} is needed, not {version.stdout.strip()}")
-    if failure := install_packages(need_program("npm")):
-        lacking(failure)
-    return program
-
-
-def install_packages(npm: str) -> str:
-    """Install the packages of tests/node if they are not; return why they cannot be."""
-    locked = NODE / "package-lock.json"
-    installed = NODE / "node_modules" / ".installed"
-    with locked.open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes one installs
-        wanted = hashlib.file_digest(lock, "sha256").hexdigest()
-        if installed.exists() and installed.read_text() == wanted:
-            return ""
-        done = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--omit=optional", "--fetch-retries=1"],
-            cwd=NODE,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            return f"the packages of tests/node cannot be had: {done.stderr[-500:]}"
-        installed.write_text(wanted)
-    return ""
+    try:
+        return node_with_packages()
+    except CannotBeHad as error:
+        lacking(str(error))

@@ -34,13 +34,14 @@ class Fault:
     Attributes:
         kind: of a "reset" both ends are told by RST; a "half-close" tells the receiver that the
             sender ended, which is not told, and may still be answered; of a "stall" nobody is
-            told: nothing comes through any more in this direction.
+            told: nothing comes through any more in this direction; "nothing" happens, but that the
+            next fault has its turn.
         after: so many bytes still come through, counted over all connections since the last
             fault.
         direction: "up" is to the server.
     """
 
-    kind: Literal["reset", "half-close", "stall"]
+    kind: Literal["reset", "half-close", "stall", "nothing"]
     after: int = 0
     direction: Direction = "up"
 
@@ -71,16 +72,18 @@ class Plan:
 
     def carry(self, direction: Direction, size: int) -> tuple[int, Fault | None]:
         """Return how many of `size` bytes come through, and the fault that then strikes."""
-        fault = self._next
-        if fault is None or fault.direction != direction:
-            return size, None
-        room = fault.after - self._passed
-        if size <= room:
-            self._passed += size
-            return size, None
-        self._next = next(self._coming, None)
-        self._passed = 0
-        return room, fault
+        carried = 0
+        while (fault := self._next) is not None and fault.direction == direction:
+            room = fault.after - self._passed
+            if size - carried <= room:
+                self._passed += size - carried
+                break
+            carried += room
+            self._next = next(self._coming, None)
+            self._passed = 0
+            if fault.kind != "nothing":
+                return carried, fault
+        return size, None
 
 
 @dataclass(eq=False)

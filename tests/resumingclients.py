@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import CHECKOUT, NODE
+from tests.conftest import CHECKOUT
+from tests.nodepackages import NODE
 
 RUN_SECONDS = 120
 RETRY_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0)

@@ -168,6 +168,25 @@ def test_faults_strike_in_order_and_count_over_connections(
     assert arrived == [10, 5, 5, 10]
 
 
+def test_a_fault_can_wait_for_bytes_of_the_other_direction(
+    target: Target, proxy: FaultProxy
+) -> None:
+    proxy.befall([Fault("nothing", 100), Fault("nothing", 100), Fault("reset", 0, "down")])
+
+    with call(proxy) as client, target.accept() as server:
+        client.sendall(CONTENT[:150])
+        read_exactly(server, 150)
+        server.sendall(b"early")
+        early = read_exactly(client, 5)
+        client.sendall(CONTENT[:51])
+        read_exactly(server, 51)
+        server.sendall(b"late")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+    assert early == b"early"
+
+
 def test_faults_can_be_called_off(target: Target, proxy: FaultProxy) -> None:
     proxy.befall([Fault("reset")])
     proxy.befall([])
