@@ -1,9 +1,12 @@
 """A proxy on 127.0.0.1 that forwards TCP as bad lines do: late, slowly, in pieces, not at all."""
 
+import array
 import asyncio
+import fcntl
 import random
 import socket
 import struct
+import termios
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +16,7 @@ from queue import SimpleQueue
 from typing import Literal
 
 START_SECONDS = 20
+ARRIVE_SECONDS = 20
 BLOCK_BYTES = 1 << 16
 BLOCKS_HELD = 16  # in each direction of a connection: 10 MB/s when each is 100 ms late
 SLICE_SECONDS = 0.05  # what is throttled goes out in pieces of so long
@@ -189,6 +193,7 @@ class FaultProxy:
         if fault is None:
             end(receiver)
             return
+        await arrived(receiver)
         self.struck.put(fault)
         if fault.kind == "reset":
             raise Reset
@@ -223,6 +228,15 @@ class FaultProxy:
             block = block[len(piece) :]
             if rate:
                 await asyncio.sleep(len(piece) / rate)
+
+
+async def arrived(receiver: socket.socket) -> None:
+    """Return when the receiver's kernel has all that was sent: a reset drops what it has not."""
+    unsent = array.array("i", [1])
+    async with asyncio.timeout(ARRIVE_SECONDS):
+        while unsent[0]:
+            await asyncio.sleep(0.001)
+            fcntl.ioctl(receiver, termios.TIOCOUTQ, unsent)
 
 
 def end(receiver: socket.socket) -> None:

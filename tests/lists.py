@@ -3,7 +3,6 @@
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -102,14 +101,3 @@ def lease_ends(server: Server) -> None:
     with sqlite3.connect(server.root / "fileservice.sqlite3") as database:
         database.execute("UPDATE fileservice_batch SET until = '2026-01-01 00:00:00'")
     database.close()
-
-
-def children_of(process: int) -> dict[int, str]:
-    """Return the processes that a process began, with what they run."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
-            status = (folder / "stat").read_text().rpartition(") ")[2].split()
-            if int(status[1]) == process:
-                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
-    return found

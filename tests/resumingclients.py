@@ -13,7 +13,8 @@ from tests.conftest import CHECKOUT
 from tests.nodepackages import NODE
 
 RUN_SECONDS = 120
-RETRY_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0)
+TUSPY_RETRIES = 30  # it waits the same time before each
+RETRY_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 
 type Command = Sequence[str]
 
@@ -48,13 +49,16 @@ class Outcome:
         return [one for one in self.events if one["event"] == event]
 
 
-def tus_js(node: str, endpoint: str, file: Path, **options: Any) -> Command:
+def tus_js(
+    node: str, endpoint: str, file: Path, *, store: Path | None = None, **options: Any
+) -> Command:
     """Return the command that sends `file` by tus-js-client with its own `options`."""
     order = {
         "endpoint": endpoint,
         "file": str(file),
         "retryDelays": [int(seconds * 1000) for seconds in RETRY_SECONDS],
         "metadata": {"filename": file.name},
+        "urlStorage": store and str(store),
     }
     return [node, str(NODE / "upload.mjs"), json.dumps(order | options)]
 
@@ -82,8 +86,8 @@ def tuspy(
         "asynchronous": asynchronous,
         "options": {
             "file_path": str(file),
-            "retries": len(RETRY_SECONDS),
-            "retry_delay": RETRY_SECONDS[-2],
+            "retries": TUSPY_RETRIES,
+            "retry_delay": RETRY_SECONDS[1],
             "metadata": {"filename": file.name},
             **options,
         },

@@ -2,12 +2,10 @@
 
 import json
 import os
-import select
 import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from tests.conftest import START_SECONDS, Server, manage, serving
 from tests.lists import (
     ACTIVE,
     AWARD,
-    children_of,
     fetch,
     lease_ends,
     on,
@@ -31,6 +28,7 @@ from tests.lists import (
     told,
     waited,
 )
+from tests.processes import children_of, wait_until_gone
 from tests.servers import host_aside
 from tests.signatures import VALID, pdfsig
 from tests.test_timestamping import stamping
@@ -96,13 +94,6 @@ def test_a_service_that_is_killed_goes_on_when_it_is_started_again(
     with serving(running.root, ACCESS="open") as restarted:
         assert_each_line_is_issued_once(restarted, on(restarted, batch))
     assert 0 < before < LINES
-
-
-def wait_until_gone(processes: list[int]) -> None:
-    """Return when processes have ended that are no children of ours."""
-    for process in processes:
-        with suppress(ProcessLookupError), os.fdopen(os.pidfd_open(process)) as file:
-            assert select.select([file], [], [], START_SECONDS)[0]
 
 
 @pytest.mark.long
