@@ -1,5 +1,6 @@
 """Who takes part: how each is started, and by which door it takes files and gives them out."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,8 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.environment import HERE, Absent, debian_program, peer_program, system_program
+from bench.environment import (
+    HERE,
+    Absent,
+    debian_program,
+    node_program,
+    peer_program,
+    system_program,
+)
 from bench.servers import Command
+from tests.nodepackages import NODE
 
 PROJECT = HERE.parent
 TEMPLATE = PROJECT / "pdf_templates" / "certificate.pdf"
@@ -43,6 +52,7 @@ class Contender:
     command: Callable[[Path, int], Command]
     form: Form | None = None
     puts: str | None = None
+    creates: str | None = None
     gives: str | None = None
     shelf: str = "uploads"
 
@@ -171,7 +181,14 @@ def _nginx(root: Path, port: int) -> Command:
     return Command([system_program("nginx"), "-c", str(conf), "-e", str(root / "error.log")])
 
 
-OURS = Contender("fileservice", _ours, form=Form("/files/"), puts="/files/")
+def _tus_node(root: Path, port: int) -> Command:
+    folder = root / "uploads"
+    folder.mkdir(exist_ok=True)
+    order = {"directory": str(folder), "port": port}
+    return Command([node_program(), str(NODE / "server.mjs"), json.dumps(order)])
+
+
+OURS = Contender("fileservice", _ours, form=Form("/files/"), puts="/files/", creates="/files/")
 OURS_WATCHED = Contender("fileservice", _ours_watched, puts="/files/")
 OURS_UNDER_GRANIAN = Contender("fileservice on granian", _ours_under_granian, puts="/files/")
 BLOG = Contender("stock Django", _blog, form=Form("/upload/"), gives="/files/")
@@ -182,4 +199,5 @@ COPYPARTY = Contender(
 )
 RCLONE = Contender("rclone webdav", _rclone, puts="/")
 NGINX = Contender("nginx", _nginx, puts="/", gives="/")
+TUS_NODE = Contender("@tus/server", _tus_node, creates="/files")
 DISCARD = Contender("ceiling: read and discard", _discard, form=Form("/"), puts="/")

@@ -63,7 +63,7 @@ def chunked_put(server: Server, path: str, size: int) -> int:
         writer.close()
 
     before = server.resident_bytes()
-    return uvloop.run(_peak(server, main)) - before
+    return uvloop.run(peak_during(server, main)) - before
 
 
 def slow_crowd(server: Server, form: Form, *, crowd: int, pieces: int, piece_bytes: int) -> int:
@@ -92,7 +92,7 @@ def slow_crowd(server: Server, form: Form, *, crowd: int, pieces: int, piece_byt
     async def main() -> None:
         await asyncio.gather(*(trickle(number) for number in range(crowd)))
 
-    return uvloop.run(_peak(server, main))
+    return uvloop.run(peak_during(server, main))
 
 
 def put_on_and_on(port: int, path: str, *, size: int, connections: int) -> None:
@@ -132,23 +132,26 @@ def form_ends(form: Form, name: str) -> tuple[bytes, bytes]:
     return (before + part).encode(), f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-async def answer(reader: asyncio.StreamReader) -> None:
+async def answer(reader: asyncio.StreamReader) -> dict[str, str]:
     """
-    Read one answer to its end.
+    Read one answer to its end and return its fields, their names in lower case.
 
     Raises:
         Refused: it is no success.
         EOFError: the server hung up before it was complete.
     """
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-    status = head.split(" ", 2)[1]
-    if "transfer-encoding: chunked" in head:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.strip().split("\r\n")
+    fields = {name.lower(): value.strip() for name, _, value in (s.partition(":") for s in lines)}
+    status = first.split(" ", 2)[1]
+    if "transfer-encoding" in fields:
         async for _ in _chunks(reader):
             pass
     else:
-        await reader.readexactly(int(head.partition("content-length:")[2].split("\r\n")[0]))
+        await reader.readexactly(int(fields.get("content-length", 0)))
     if not status.startswith("2"):
         raise Refused(f"answered {status}")
+    return fields
 
 
 async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
@@ -169,7 +172,7 @@ def _head(method: str, path: str, server: Server, header: str, length: int | Non
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-async def _peak(server: Server, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+async def peak_during(server: Server, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     """Return the most memory in bytes that the server was seen with during `work`."""
     working = asyncio.create_task(work())
     peak = server.resident_bytes()

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.nodepackages import CannotBeHad, node_with_packages
+
 HERE = Path(__file__).parent
 PEERS = HERE / ".peers"
 REQUIREMENTS = HERE / "requirements.txt"
@@ -46,6 +48,19 @@ def system_program(name: str) -> str:
     if path is None:
         raise Absent(f"{name} is not installed on this machine")
     return path
+
+
+def node_program() -> str:
+    """
+    Return the path of Node, with the packages of tests/node.
+
+    Raises:
+        Absent: there is none that can be used, or the packages cannot be fetched.
+    """
+    try:
+        return node_with_packages()
+    except CannotBeHad as error:
+        raise Absent(str(error)) from error
 
 
 def debian_program(name: str) -> str:

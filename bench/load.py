@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.contenders import Form
 from bench.environment import system_program
 
+TUS_TYPE = "application/offset+octet-stream"
 TURN_SECONDS = 180.0  # far above the slowest peer; a turn that hangs is ended
 
 
@@ -23,6 +24,13 @@ def curl_form(url: str, form: Form, file: Path, name: str) -> float:
 def curl_put(url: str, file: Path) -> float:
     """Send `file` as a raw body and return the seconds until the answer was complete."""
     return _curl("-T", str(file), url)
+
+
+def curl_patch(url: str, file: Path) -> float:
+    """Send `file` as all bytes of a tus upload and return the seconds until the answer."""
+    headers = ("Tus-Resumable: 1.0.0", "Upload-Offset: 0", f"Content-Type: {TUS_TYPE}")
+    fields = [part for header in headers for part in ("-H", header)]
+    return _curl("-X", "PATCH", *fields, "-T", str(file), url)
 
 
 def put_for_address(url: str, file: Path) -> str:

@@ -1,6 +1,7 @@
 """What the figures were taken on: the machine, and the version of everything that took part."""
 
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.environment import HERE, PEERS, REQUIREMENTS, Absent, debian_program, system_program
+from tests.nodepackages import NODE
 
 OURS = (
     "aiofiles",
@@ -63,6 +65,7 @@ def versions() -> dict[str, str]:
         "peers": ", ".join(_versions_of_peers()),
         "nginx": _version(system_program, "nginx", "-v"),
         "rclone": _version(debian_program, "rclone", "version"),
+        "Node": ", ".join((_version(system_program, "node", "--version"), *_versions_of_node())),
         "load": ", ".join(
             (_version(system_program, "curl", "-V"), _version(system_program, "wrk", "-v"))
         ),
@@ -72,6 +75,11 @@ def versions() -> dict[str, str]:
 def _versions_of_peers() -> list[str]:
     pinned = dict(re.findall(r"^(\S+)==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE))
     return [f"{name} {pinned[name]}" for name in OF_PEERS] if PEERS.exists() else ["absent"]
+
+
+def _versions_of_node() -> list[str]:
+    pinned = json.loads((NODE / "package.json").read_text())["dependencies"]
+    return [f"{name} {pinned[name]}" for name in ("@tus/server", "@tus/file-store")]
 
 
 def _version(find: Callable[[str], str], name: str, option: str) -> str:
