@@ -89,6 +89,11 @@ class Echo:
                 body, end = await read(receive)
                 self.seen.put(end)
                 await answer(send, 200, report(scope, body))
+            case "/kept":
+                # Long enough for the client to be gone.
+                await asyncio.sleep(0.1)
+                body, end = await read(receive)
+                self.seen.put(f"{end} after {len(body)} bytes")
             case "/pour":
                 await pour(send, receive)
                 self.seen.put("gone")

@@ -821,3 +821,10 @@ def test_a_stopping_server_answers_what_has_begun() -> None:
 
     assert report_of(answer)["body"] == "abc"
     assert answer[1]["connection"] == "close"
+
+
+def test_what_came_before_the_client_hung_up_is_handed_over_first(echo: EchoServer) -> None:
+    with connection(echo) as wire:
+        wire.sendall(b"PATCH /kept HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabcde")
+
+    assert echo.next_seen() == "gone after 5 bytes"

@@ -2,16 +2,19 @@
 
 import base64
 import hashlib
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.client import Answer
+from tests.client import WAIT_SECONDS, Answer
 from tests.conftest import Server, serving
+from tests.echo import wait_until
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {"Content-Type": "application/offset+octet-stream"}
+BROKEN_BYTES = 3_000_000
 
 
 def create(server: Server, **fields: str) -> Answer:
@@ -151,3 +154,17 @@ def test_a_private_service_asks_who_appends(migrated: Path) -> None:
         assert refused.headers["tus-resumable"] == "1.0.0"
         assert create(private, Upload_Length="5").status == 401
         assert append(private, path, 0, b"hello", **own).status == 204
+
+
+def test_every_byte_that_came_before_the_client_hung_up_is_kept(server: Server) -> None:
+    path = create(server, Upload_Length=str(BROKEN_BYTES * 2)).headers["location"]
+    fields = TUS | BYTES | {"Upload-Offset": "0", "Content-Length": str(BROKEN_BYTES * 2)}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    head = f"PATCH {path} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n{lines}\r\n"
+
+    with socket.create_connection(server.address, WAIT_SECONDS) as connection:
+        connection.sendall(head.encode() + bytes(BROKEN_BYTES))
+
+    # To ask where it stands would end it.
+    wait_until(lambda: f'"PATCH {path}" gone' in server.log.read_text())
+    assert server.ask("HEAD", path).headers["upload-offset"] == str(BROKEN_BYTES)

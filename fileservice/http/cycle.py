@@ -80,7 +80,7 @@ class Cycle(RequestResponseCycle):
         return self.pending > HIGH_WATER_LIMIT
 
     def hang_up(self) -> None:
-        """Show the application a client that is gone; what it still sends goes nowhere."""
+        """Show the application a client that is gone, after what came from it before."""
         self.disconnected = self.response_complete = True
         self.message_event.set()
 
@@ -94,7 +94,7 @@ class Cycle(RequestResponseCycle):
                 self.flow.resume_reading()
             await self.message_event.wait()
             self.message_event.clear()
-        if self.disconnected or self.response_complete:
+        if self.response_complete or (self.disconnected and not self.pieces):
             return {"type": "http.disconnect"}
         pieces, self.pieces, self.pending = self.pieces or [], None, 0
         content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
