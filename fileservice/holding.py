@@ -122,11 +122,15 @@ class Holdings:
             async with asyncio.timeout(LET_GO_SECONDS):
                 await holding.let_go.wait()
 
+    def let_go(self) -> None:
+        """End what is being written, as if somebody else wanted to; what came is kept."""
+        for holding in self._held.values():
+            holding.interrupt()
+
     async def close(self) -> None:
         """Let go of everything, as far as that is done soon; what came is noted."""
         held = list(self._held.values())
-        for holding in held:
-            holding.interrupt()
+        self.let_go()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LET_GO_SECONDS):
                 for holding in held:

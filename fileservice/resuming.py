@@ -159,6 +159,10 @@ class Resuming:
         await self._storage.delete(held.id)
         return True
 
+    def let_go(self) -> None:
+        """End appends under way, since the service stops: their clients come back to the next."""
+        self._holdings.let_go()
+
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Do in the background what nobody waits for, until the end of the block."""

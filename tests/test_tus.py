@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.client import WAIT_SECONDS, Answer
-from tests.conftest import Server, serving
+from tests.conftest import START_SECONDS, Server, serving
 from tests.echo import wait_until
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -139,6 +140,27 @@ def test_a_file_that_came_by_put_is_an_upload_at_its_end(server: Server) -> None
     assert (head.headers["upload-offset"], head.headers["upload-length"]) == ("5", "5")
     assert append(server, path, 5, b"").status == 204
     assert append(server, path, 0, b"12345").status == 409
+
+
+def test_a_service_that_stops_does_not_wait_for_who_can_go_on_later(migrated: Path) -> None:
+    with serving(migrated, ACCESS="open") as running:
+        path = create(running, Upload_Length="9").headers["location"]
+        fields = TUS | BYTES | {"Upload-Offset": "0", "Content-Length": "9"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        head = f"PATCH {path} HTTP/1.1\r\nHost: {running.host}:{running.port}\r\n{lines}\r\n"
+        with socket.create_connection(running.address, WAIT_SECONDS) as connection:
+            connection.sendall(head.encode() + b"hello")
+            draft = running.root / "uploads" / "incoming"
+            wait_until(lambda: any(draft.iterdir()))
+
+            running.process.send_signal(signal.SIGTERM)
+
+            answer = connection.recv(4096)
+        running.process.wait(START_SECONDS)
+        with serving(running.root, ACCESS="open") as restarted:
+            offset = restarted.ask("HEAD", path).headers["upload-offset"]
+    assert answer.startswith(b"HTTP/1.1 423 ")
+    assert offset == "5"
 
 
 def test_a_private_service_asks_who_appends(migrated: Path) -> None:

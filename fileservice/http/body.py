@@ -43,7 +43,7 @@ class Body:
         self._interrupted = False
 
     def interrupt(self) -> None:
-        """End `chunks` with `Locked`, now if it waits: another request wants to write."""
+        """End `chunks` with `Locked`, now if it waits: another request is to go on."""
         self._interrupted = True
         if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
@@ -112,7 +112,10 @@ class Body:
 
 def interrupted() -> Locked:
     """Return the refusal of what another request writes in its place."""
-    return Locked("Another request took this one's place.", headers={"Retry-After": "1"})
+    return Locked(
+        "This request was ended for another one, or because the service stops; what came is kept.",
+        headers={"Retry-After": "1"},
+    )
 
 
 def slow(pace: Pace) -> SlowBody:

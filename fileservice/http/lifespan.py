@@ -238,6 +238,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
     scope["state"]["resources"] = resources
+    scope["state"]["let_go"] = resources.resuming.let_go
     # What lives as long as the worker need not be looked through again: a full collection held
     # the loop for 54 ms with Django's 72,000 objects in it.
     gc.collect()

@@ -251,6 +251,9 @@ class GuardedProtocol(HttpToolsProtocol):
     @override
     def shutdown(self) -> None:
         self.keeps_alive = False
+        # Who can go on elsewhere need not be waited for.
+        if "let_go" in self.app_state:
+            self.app_state["let_go"]()
         super().shutdown()
 
     def _part(self) -> None:
