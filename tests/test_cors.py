@@ -20,6 +20,8 @@ OTHER = "https://evil.example"
 FROM_LISTED = {"Origin": LISTED, "Sec-Fetch-Site": "cross-site"}
 FROM_OTHER = {"Origin": OTHER, "Sec-Fetch-Site": "cross-site"}
 ASKING = {"Access-Control-Request-Method": "PATCH"}
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = {"Content-Type": "application/offset+octet-stream"}
 LIMIT = 600_000
 LARGE = 400_000  # more than is held whole
 
@@ -89,7 +91,9 @@ ANSWERS: list[tuple[int, str, str, bytes, dict[str, str]]] = [
     (200, "GET", "/livez", b"", {}),
     (200, "GET", "/certificate", b"", BEARER),
     (201, "PUT", "/files/a", b"hello", BEARER),
+    (201, "POST", "/files/", b"", {**BEARER, **TUS, "Upload-Length": "9"}),
     (204, "OPTIONS", "/files/", b"", {}),
+    (204, "PATCH", "{begun}", b"", {**BEARER, **TUS, **BYTES, "Upload-Offset": "0"}),
     (206, "GET", "{small}", b"", {"Range": "bytes=1-2"}),
     (206, "GET", "{large}", b"", {"Range": "bytes=1-"}),
     (303, "PUT", "/files/a", b"hello", {**BEARER, "Accept": "text/html"}),
@@ -103,7 +107,9 @@ ANSWERS: list[tuple[int, str, str, bytes, dict[str, str]]] = [
     (404, "GET", "/files/none", b"", {"Accept": "text/html"}),
     (404, "DELETE", "/uploads/none", b"", {}),
     (405, "PATCH", "/livez", b"", {}),
+    (409, "PATCH", "{begun}", b"", {**BEARER, **TUS, **BYTES, "Upload-Offset": "5"}),
     (412, "GET", "{small}", b"", {"If-Match": '"other"'}),
+    (412, "POST", "/files/", b"", {**BEARER, "Tus-Resumable": "0.2.2", "Upload-Length": "9"}),
     (413, "PUT", "/files/a", b"x" * (LIMIT + 1), BEARER),
     (414, "GET", f"/{'a' * 9000}", b"", {}),
     (415, "POST", "/files/", b"hello", BEARER),
@@ -118,7 +124,9 @@ def paths(listing: Server) -> dict[str, str]:
     small, damaged = put(listing, "a.txt", b"hello"), put(listing, "b.txt", b"gone")
     [blob] = [path for path in listing.stored() if path.name == damaged["id"]]
     blob.unlink()
+    begun = listing.ask("POST", "/files/", headers={**BEARER, **TUS, "Upload-Length": "9"})
     return {
+        "begun": begun.headers["location"],
         "small": small["path"],
         "large": put(listing, "c.bin", bytes(LARGE))["path"],
         "kept": small["kept"],
@@ -264,6 +272,19 @@ def test_a_listed_origin_sends_and_deletes_files(
     assert [deleted.status, deleted_by_form.status] == [204, 303]
 
 
+def test_a_listed_origin_resumes_an_upload_and_deletes_it(listing: Server, cookies: str) -> None:
+    by = {**FROM_LISTED, **TUS, "Cookie": cookies}
+    begun = listing.ask("POST", "/files/", headers={**by, "Upload-Length": "9"})
+    path = begun.headers["location"]
+
+    told = listing.ask("HEAD", path, headers=by)
+    sent = listing.ask("PATCH", path, b"hello", {**by, **BYTES, "Upload-Offset": "0"})
+    deleted = listing.ask("DELETE", path, headers=by)
+
+    assert [begun.status, told.status, sent.status, deleted.status] == [201, 200, 204, 204]
+    assert {"upload-offset", "tus-resumable"} <= set(sent.headers)
+
+
 def test_another_origin_sends_nothing(listing: Server, cookies: str) -> None:
     before = listing.stored()
 
@@ -272,7 +293,10 @@ def test_another_origin_sends_nothing(listing: Server, cookies: str) -> None:
             put = listing.ask("PUT", "/files/a", b"hello", {**origin, **by})
             formed = listing.ask("POST", "/files/", form(), {**FORM_TYPE, **origin, **by})
 
-            assert (put.status, formed.status) == (403, 403)
+            asked = {**TUS, "Upload-Length": "9", **origin, **by}
+            begun = listing.ask("POST", "/files/", headers=asked)
+
+            assert (put.status, formed.status, begun.status) == (403, 403, 403)
     assert listing.stored() == before
 
 

@@ -1,17 +1,31 @@
 """How a file comes in, on a real store."""
 
+import asyncio
 import errno
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from fileservice.errors import FileserviceError, InsufficientStorage, ServiceUnavailable, TooLarge
 from fileservice.names import CleanName
+from fileservice.options import DATABASE
 from fileservice.storage.local import LocalStorage
-from fileservice.uploads import LOOK_EVERY, Limits, Upload, check_room, disk_errors, unguessable
+from fileservice.uploads import (
+    LOOK_EVERY,
+    Limits,
+    Upload,
+    check_room,
+    disk_errors,
+    finish,
+    unguessable,
+)
+from tests.resumables import Worker, service_in
 
 ROOMY = Limits(request_bytes=1 << 40, file_bytes=1 << 40, free_bytes=0)
 CROWDED = Limits(request_bytes=1 << 40, file_bytes=1 << 40, free_bytes=1 << 60)
@@ -63,6 +77,38 @@ async def test_a_sealed_upload_that_may_have_a_row_stays(storage: LocalStorage) 
         upload.keep()
 
     assert storage.path(upload.id).read_bytes() == b"hello"
+
+
+async def test_bytes_are_let_go_of_after_their_row_also_where_the_wait_is_cancelled(
+    tmp_path: Path, migrated: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    sealed = asyncio.Event()
+
+    async def send(worker: Worker, upload: Upload) -> None:
+        async with upload:
+            await upload.append(chunks(b"hello"), ROOMY)
+            await upload.seal()
+            sealed.set()
+            await finish(worker.ledger, [upload])
+
+    with service_in(tmp_path, migrated, django_db_blocker) as service:
+        async with service.worker() as worker:
+            upload = new_upload(worker.storage)
+            with closing(sqlite3.connect(tmp_path / DATABASE, autocommit=True)) as other:
+                other.execute("BEGIN IMMEDIATE")  # the commit waits for this
+                sending = asyncio.create_task(send(worker, upload))
+                await sealed.wait()
+                await asyncio.sleep(0)
+                sending.cancel()
+                async with worker.storage.unheld(upload.id) as unheld:
+                    assert not unheld
+                other.execute("ROLLBACK")
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+
+            assert worker.ledger.find(upload.id) is not None
+            async with worker.storage.unheld(upload.id) as unheld:
+                assert unheld
 
 
 def test_more_than_the_limit_is_refused_before_it_comes(storage: LocalStorage) -> None:
