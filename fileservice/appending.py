@@ -13,6 +13,7 @@ from fileservice.errors import (
     OffsetMismatch,
     TooLarge,
 )
+from fileservice.following import Following
 from fileservice.holding import Holding
 from fileservice.resumables import Resumable, Resumables
 from fileservice.storage import Draft
@@ -22,6 +23,8 @@ from fileservice.uploads import Limits, too_large
 # What a killed process costs at most has to be sent again.
 CHECKPOINT_BYTES = 64 << 20
 CHECKPOINT_SECONDS = 2.0
+# Where somebody in this worker reads what comes.
+READ_CHECKPOINT_SECONDS = 0.25
 
 
 class Verification(Checksum, Protocol):
@@ -69,12 +72,14 @@ class Appending:
     def __init__(
         self,
         resumables: Resumables,
+        following: Following,
         holding: Holding,
         draft: Draft,
         append: Append,
         lifetime: timedelta,
     ) -> None:
         self._resumables = resumables
+        self._following = following
         self._holding = holding
         self._draft = draft
         self._append = append
@@ -101,7 +106,9 @@ class Appending:
         if self._draft.size - self._noted >= CHECKPOINT_BYTES:
             return True
         waited = asyncio.get_running_loop().time() - self._noted_at
-        return waited >= CHECKPOINT_SECONDS and self._draft.size > self._noted
+        is_read = self._following.is_read(self._holding.resumable.id)
+        enough = READ_CHECKPOINT_SECONDS if is_read else CHECKPOINT_SECONDS
+        return waited >= enough and self._draft.size > self._noted
 
     async def _note_soon(self) -> None:
         """Begin to make durable what was written and to note it; the next bytes are taken."""

@@ -102,6 +102,10 @@ class Following:
         found = self._resumables.find(id)
         return found if found is not None and may_come(found) else None
 
+    def is_read(self, id: str) -> bool:
+        """Tell whether somebody reads an upload in this worker."""
+        return id in self._followed
+
     async def reach(self, id: str, at: int) -> None:
         """
         Return once the byte `at` can be read.

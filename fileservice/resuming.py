@@ -17,6 +17,7 @@ from django.db import Error
 
 from fileservice.appending import Append, Appending, agreed, other_offset
 from fileservice.errors import DigestMismatch, Expired, FileserviceError
+from fileservice.following import Following
 from fileservice.holding import Holding, Holdings, busy, ignored
 from fileservice.ledger import Ledger, StoredFile
 from fileservice.mediatypes import HEAD_BYTES, media_type
@@ -40,11 +41,18 @@ class Resuming:
     """The resumable uploads of one worker."""
 
     def __init__(
-        self, storage: Storage, ledger: Ledger, resumables: Resumables, *, lifetime: timedelta
+        self,
+        storage: Storage,
+        ledger: Ledger,
+        resumables: Resumables,
+        following: Following,
+        *,
+        lifetime: timedelta,
     ) -> None:
         self._storage = storage
         self._ledger = ledger
         self._resumables = resumables
+        self._following = following
         self._lifetime = lifetime
         self._holdings = Holdings(storage, resumables)
         self._finishing: Flights[str, None] = Flights()
@@ -205,7 +213,9 @@ class Resuming:
             if draft.is_whole:
                 await self._finish(holding, draft)
                 raise other_offset(holding.resumable, append)
-            appending = Appending(self._resumables, holding, draft, append, self._lifetime)
+            appending = Appending(
+                self._resumables, self._following, holding, draft, append, self._lifetime
+            )
             arrived = False
             try:
                 await appending.take(limits, lambda: check_room(self._storage, limits, 0))

@@ -14,12 +14,14 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from fileservice.appending import Append
+from fileservice.following import Following
 from fileservice.ledger import Ledger, StoredFile
 from fileservice.options import DATABASE
 from fileservice.resumables import Kind, Resumable, Resumables
 from fileservice.resuming import Resuming
 from fileservice.storage.local import LocalStorage
 from fileservice.uploads import Limits, unguessable
+from tests.client import WAIT_SECONDS
 
 ROOMY = Limits(request_bytes=1 << 40, file_bytes=1 << 40, free_bytes=0)
 WEEK = timedelta(days=7)
@@ -33,6 +35,7 @@ class Worker:
     ledger: Ledger
     resumables: Resumables
     resuming: Resuming
+    following: Following
 
     async def start(self, length: int | None, **more: Any) -> Resumable:
         return await self.resuming.start(new(length, **more), ROOMY)
@@ -153,9 +156,10 @@ class Service:
             ledger = Ledger(self.root / DATABASE, rows)
             try:
                 resumables = Resumables(ledger)
-                resuming = Resuming(storage, ledger, resumables, lifetime=self.lifetime)
+                following = Following(storage, resumables, wait_seconds=WAIT_SECONDS)
+                resuming = Resuming(storage, ledger, resumables, following, lifetime=self.lifetime)
                 async with resuming.watching():
-                    yield Worker(storage, ledger, resumables, resuming)
+                    yield Worker(storage, ledger, resumables, resuming, following)
             finally:
                 await ledger.close()
 

@@ -130,7 +130,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         lifetime = timedelta(seconds=options.resume_seconds)
         resumables = Resumables(ledger)
         following = Following(storage, resumables, wait_seconds=options.body_wait_seconds)
-        resuming = Resuming(storage, ledger, resumables, lifetime=lifetime)
+        resuming = Resuming(storage, ledger, resumables, following, lifetime=lifetime)
         backlog = Backlog(ledger)
         session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()

@@ -100,12 +100,11 @@ class LocalStorage:
 
     def _open_at(self, id: str, start: int) -> io.FileIO:
         """Open a blob, or the draft that is to become one, with its position at `start`."""
-        blob = self._folders.blob(id)
-        for path in (blob, self._folders.draft(id)):
-            with contextlib.suppress(FileNotFoundError):
-                return disk.open_at(path, start)
-        # It got its place between the two looks, or is nowhere.
-        return disk.open_at(blob, start)
+        # In this order: what is no draft any more has its place already.
+        try:
+            return disk.open_at(self._folders.draft(id), start)
+        except FileNotFoundError:
+            return disk.open_at(self._folders.blob(id), start)
 
     async def read(self, id: str, start: int, stop: int) -> AsyncGenerator[bytes]:
         """See `storage.Storage.read`: a block is read while the one before it is sent."""
