@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -140,6 +140,22 @@ def test_tus_js_client_sends_an_empty_file(node: str, server: Server, tmp_path: 
 
     assert_stored(server, done.url, file)
     assert done.answers == [("POST", 201)]
+
+
+@pytest.mark.parametrize("options", [{}, {"chunkSize": 5 * MIB}])
+def test_tus_js_client_speaks_the_draft_of_the_ietf_over_a_line_that_breaks(
+    node: str, workers: Server, proxy: FaultProxy, file: Path, options: dict[str, Any]
+) -> None:
+    named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}"}
+    proxy.befall([Fault("half-close", MOST)])
+
+    # Its other sources say `Upload-Complete: ?0` of the last bytes too.
+    options |= {"protocol": "ietf-draft-05", "headers": named, "source": "buffer"}
+    done = run(tus_js(node, endpoint(proxy), file, **options))
+
+    assert_stored(workers, done.url, file)
+    assert proxy.struck.qsize() == 1
+    assert proxy.carried["up"] < SIZE + HEADS
 
 
 @pytest.mark.parametrize(
