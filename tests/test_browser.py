@@ -285,6 +285,27 @@ SEND_FORM = """async ([url]) => {
 }"""
 
 
+RESUME = """async origin => {
+  const tus = {'Tus-Resumable': '1.0.0'}
+  const length = {'Upload-Length': '11'}
+  const begun = await fetch(origin + '/files/', {method: 'POST', headers: {...tus, ...length}})
+  const url = new URL(begun.headers.get('Location'), begun.url)
+  const append = (offset, body) => fetch(url, {method: 'PATCH', body, headers:
+    {...tus, 'Upload-Offset': offset, 'Content-Type': 'application/offset+octet-stream'}})
+  const [first, lost] = [await append(0, 'hello '), await append(0, 'hello ')]
+  await append(6, 'world')
+  const told = await fetch(url, {method: 'HEAD', headers: tus})
+  const file = await (await fetch(url, {headers: {Accept: 'application/json'}})).json()
+  return [
+    [begun.status, begun.headers.has('Tus-Resumable'), begun.headers.has('Upload-Expires')],
+    [first.status, first.headers.get('Upload-Offset')],
+    [lost.status, lost.headers.get('Upload-Offset')],
+    told.headers.get('Upload-Offset'),
+    await (await fetch(file.url)).text(),
+  ]
+}"""
+
+
 async def test_a_page_of_a_listed_origin_sends_and_reads_files_and_refusals(
     migrated: Path, browser: Browser
 ) -> None:
@@ -306,6 +327,37 @@ async def test_a_page_of_a_listed_origin_sends_and_reads_files_and_refusals(
     assert formed == [201, 206, "bytes 1-4/5", "ello"]
     assert [too_large[0], lying[0], endless] == [413, 400, 414]
     assert len(stored) == 2
+
+
+async def test_a_page_of_a_listed_origin_resumes_an_upload(
+    migrated: Path, browser: Browser
+) -> None:
+    async with opened(browser) as tab, page_of_another_origin(tab) as origin:
+        with serving(migrated, CORS_ORIGINS=origin) as running:
+            begun, told, lost, offset, got = await tab.page.evaluate(RESUME, running.url)
+
+    assert begun == [201, True, True]
+    assert told == [204, "6"]
+    assert lost == [409, "6"]
+    assert (offset, got) == ("11", "hello world")
+
+
+async def test_where_any_origin_is_let_in_it_is_without_cookies(
+    migrated: Path, browser: Browser
+) -> None:
+    async with opened(browser) as tab, page_of_another_origin(tab):
+        with serving(migrated, CORS_ORIGINS="*") as running:
+            url = f"{running.url}/files/a.bin"
+            status, location, _ = await tab.page.evaluate(SEND, [url, 9, {}])
+            with pytest.raises(playwright.Error, match="Failed to fetch"):
+                await tab.page.evaluate(
+                    "url => fetch(url, {method: 'PUT', body: 'x', credentials: 'include'})", url
+                )
+            stored = running.stored()
+
+    assert status == 201
+    assert location.startswith(f"{running.url}/files/")
+    assert len(stored) == 1
 
 
 async def test_a_page_of_an_origin_that_is_not_listed_sends_and_reads_nothing(
