@@ -2,14 +2,16 @@
 
 import base64
 import hashlib
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.client import FORM_TYPE, Answer, file_part, form_body, raw_exchange
+from tests.client import FORM_TYPE, WAIT_SECONDS, Answer, file_part, form_body, raw_exchange
 from tests.conftest import START_SECONDS, Server, serving
+from tests.echo import wait_until
 
 JSON = {"Accept": "application/json"}
 TEXT = {"Accept": "text/plain"}
@@ -367,3 +369,66 @@ def test_a_part_of_a_concatenation_is_left_to_tus(server: Server) -> None:
     path = server.ask("POST", "/files/", None, fields).headers["location"]
 
     assert append(server, path, 0, b"hello", complete=True).status == 403
+
+
+def half(server: Server, version: str, complete: str) -> bytes:
+    """Return a request with half of its body."""
+    head = (
+        f"PUT /files/half{complete[1]} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"
+        f"Upload-Complete: {complete}\r\nUpload-Draft-Interop-Version: {version}\r\n"
+        "Content-Length: 10\r\n\r\n"
+    )
+    return head.encode() + b"hello"
+
+
+@pytest.mark.parametrize("complete", ["?0", "?1"])
+def test_who_is_told_the_link_before_it_sends_can_go_on(server: Server, complete: str) -> None:
+    with socket.create_connection(server.address, WAIT_SECONDS) as wire:
+        wire.sendall(half(server, "8", complete))
+        interim = wire.recv(4096).decode()
+    wait_until(lambda: f'"PUT /files/half{complete[1]}" gone' in server.log.read_text())
+
+    line, *fields = interim.removesuffix("\r\n\r\n").split("\r\n")
+    told = dict(field.split(": ") for field in fields)
+    assert line == "HTTP/1.1 104 Upload Resumption Supported"
+    assert told["Upload-Draft-Interop-Version"] == "8"
+    assert told["Upload-Limit"].startswith("max-size=")
+    assert server.ask("HEAD", told["Location"]).headers["upload-offset"] == "5"
+    rest = append(server, told["Location"], 5, b"world", complete=True)
+    assert rest.status == 201
+    link = rest.headers["location"].removeprefix(server.url)
+    assert server.ask("GET", link).body == b"helloworld"
+
+
+@pytest.mark.parametrize("version", ["6", "7", "9", ""])
+def test_who_speaks_another_version_gets_no_interim_answer(server: Server, version: str) -> None:
+    with socket.create_connection(server.address, WAIT_SECONDS) as wire:
+        wire.sendall(half(server, version, "?1") + b"world")
+
+        assert wire.recv(4096).startswith(b"HTTP/1.1 201 ")
+
+
+def test_one_that_comes_whole_after_an_interim_answer_is_a_file(server: Server) -> None:
+    request = (
+        f"PUT /files/whole.txt HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"
+        "Upload-Complete: ?1\r\nUpload-Draft-Interop-Version: 8\r\nAccept: text/plain\r\n"
+        "Content-Length: 5\r\nConnection: close\r\n\r\nhello"
+    )
+
+    interim, _, final = raw_exchange(server.address, request.encode()).partition(b"\r\n\r\n")
+
+    assert interim.startswith(b"HTTP/1.1 104 ")
+    assert final.startswith(b"HTTP/1.1 201 Created\r\n")
+    assert b"upload-complete: ?1\r\n" in final
+    link = final.rpartition(b"\r\n\r\n")[2].decode().strip()
+    assert server.ask("GET", link.removeprefix(server.url)).body == b"hello"
+
+
+def test_an_old_client_gets_no_interim_answer(server: Server) -> None:
+    request = (
+        f"PUT /files/whole.txt HTTP/1.0\r\nHost: {server.host}:{server.port}\r\n"
+        "Upload-Complete: ?1\r\nUpload-Draft-Interop-Version: 8\r\n"
+        "Content-Length: 5\r\n\r\nhello"
+    )
+
+    assert b" 104 " not in raw_exchange(server.address, request.encode())

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from fileservice.http.cors import refusal_fields
 from fileservice.http.framing import ALLOWED_METHODS, Refused
-from fileservice.http.messages import Cut
+from fileservice.http.messages import INTERIM, Cut, Message
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -112,8 +112,17 @@ class Cycle(RequestResponseCycle):
             self._begin_answer(message["status"], message.get("headers", ()))
         elif message["type"] == "http.response.body" and self.response_started:
             self._go_on(message.get("body", b""), more=message.get("more_body", False))
+        elif cast("Message", message)["type"] == INTERIM and not self.response_started:
+            self._inform(cast("Message", message))
         else:
             raise RuntimeError(f"{message['type']} has no place here")
+
+    def _inform(self, message: "Message") -> None:
+        """Write an interim answer; the client still waits for the other one."""
+        fields = b"".join(b"%b: %b\r\n" % field for field in message["headers"])
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\n%b\r\n" % (message["status"], message["reason"], fields)
+        )
 
     def _begin_answer(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
         """Hold the head, to be written with the first of the content: one write less."""

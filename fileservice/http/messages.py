@@ -11,6 +11,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# Of an interim answer (RFC 9110 15.2): ASGI knows none but 103. Our own server says that it does.
+INTERIM = "fileservice.response.interim"
+
 
 class Cut(Exception):
     """An answer that has begun cannot be completed; why, the message says, for the log."""

@@ -35,7 +35,7 @@ class NativeLane(ASGIHandler):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
-            request = NativeRequest(scope, receive)
+            request = NativeRequest(scope, receive, send)
         except UnicodeDecodeError:  # a query that is not ASCII; our own server refuses it before
             await self.send_response(HttpResponse("Bad request\n", status=400), send)
             return

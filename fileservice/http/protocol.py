@@ -17,6 +17,7 @@ from fileservice.http import framing
 from fileservice.http.cycle import Cycle, Outlet, answer_asterisk, refusal
 from fileservice.http.framing import Refused
 from fileservice.http.head import HeadReader
+from fileservice.http.messages import INTERIM
 from fileservice.http.parting import Parting, Patience
 from fileservice.http.transfer import ChunkedBody, SizedBody
 
@@ -194,6 +195,8 @@ class GuardedProtocol(HttpToolsProtocol):
             "client": self.client,
             "server": self.server,
             "state": self.app_state.copy(),
+            # A client of HTTP/1.0 knows no interim answer (RFC 9110 15.2).
+            "extensions": {INTERIM: {}} if self.head.version == "1.1" else {},
         }
 
     def _read_body(self, body: SizedBody | ChunkedBody, data: bytes) -> bytes:

@@ -1,12 +1,13 @@
 """The request of the native lane."""
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, NoReturn
 
 from django.core.handlers.asgi import ASGIRequest
 
 from fileservice.http.body import Body
-from fileservice.http.messages import Receive, Scope
+from fileservice.http.messages import INTERIM, Receive, Scope, Send
 
 
 class NativeRequest(ASGIRequest):
@@ -19,8 +20,9 @@ class NativeRequest(ASGIRequest):
         stream: the body.
     """
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._host: str | None = None
+        self._send = send
         super().__init__(scope, BytesIO())
         length = self.META.get("CONTENT_LENGTH", "")
         declared = int(length) if length.isascii() and length.isdigit() else None
@@ -32,6 +34,17 @@ class NativeRequest(ASGIRequest):
         if self._host is None:
             self._host = super().get_host()
         return self._host
+
+    @property
+    def can_inform(self) -> bool:
+        """Whether the server, and the client's HTTP, know interim answers of any status."""
+        return INTERIM in self.scope.get("extensions", ())
+
+    async def inform(self, status: int, reason: str, fields: Mapping[str, str]) -> None:
+        """Send an interim answer (RFC 9110 15.2), where `can_inform`."""
+        headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in fields.items()]
+        message = {"type": INTERIM, "status": status, "reason": reason.encode("ascii")}
+        await self._send({**message, "headers": headers})
 
     @property
     def content_types(self) -> list[bytes]:

@@ -15,7 +15,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from fileservice.appending import other_offset
+from fileservice.appending import Append, other_offset
 from fileservice.digests import format_sha256, weigh_sha256
 from fileservice.errors import (
     BadRequest,
@@ -36,6 +36,7 @@ from fileservice.http.creations import created, described_upload, links
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import (
+    ContentDigest,
     content_digest,
     is_form,
     refuse_encoded,
@@ -123,12 +124,13 @@ def refusal(request: ASGIRequest, error: FileserviceError) -> HttpResponse:
 @in_its_terms
 async def create(request: NativeRequest, take: Take, name: bytes | None = None) -> HttpResponseBase:
     """
-    Begin an upload, or `take` one that comes whole.
+    Begin an upload, or `take` one that comes whole from who could not go on with it.
 
     Without a `name` in the path Content-Disposition tells it.
     """
     name = told_name(request) if name is None else name
-    if completeness(request):
+    is_last = bool(completeness(request))
+    if is_last and not can_announce(request):
         return ended(request, await take(request, name, told_length(request)))
     await admit(request)
     check_origin(request)
@@ -143,27 +145,68 @@ async def create(request: NativeRequest, take: Take, name: bytes | None = None) 
         length=told_length(request),
         sha256=sha256.hex() if sha256 else "",
     )
-    return begun(request, await first_bytes(request, wanted))
+    upload = await first_bytes(request, wanted, is_last=is_last)
+    return appended(request, upload, is_last=True) if is_last else begun(request, upload)
 
 
-async def first_bytes(request: NativeRequest, wanted: Resumable) -> Resumable:
+async def first_bytes(request: NativeRequest, wanted: Resumable, *, is_last: bool) -> Resumable:
     """
     Begin an upload with what the request brings.
 
-    Where that goes wrong nothing stays: the client has no link to go on with.
+    Where that goes wrong and the client could not be told its link, nothing stays.
     """
     verification = content_digest(request)
-    resources = resources_of(request)
-    limits = limits_of(resources)
-    upload = await resources.resuming.start(wanted, limits)
-    if request.stream.complete:
+    resuming = resources_of(request).resuming
+    upload = await resuming.start(wanted, limits_of(resources_of(request)))
+    if can_announce(request):
+        await announce(request, upload)
+    if request.stream.complete and not is_last:
         return upload
+    brought = append_of(request, 0, is_last=is_last, goes_on=not is_last, verification=verification)
     try:
-        append = append_of(request, 0, goes_on=True, verification=verification)
-        return await resources.resuming.append(upload, append, limits)
+        return await bring(request, upload, brought)
     except (FileserviceError, ClientGone):
-        with contextlib.suppress(NotFound, Locked):
-            await resources.resuming.delete(upload)
+        if not can_announce(request):
+            with contextlib.suppress(NotFound, Locked):
+                await resuming.delete(upload)
+        raise
+
+
+def can_announce(request: NativeRequest) -> bool:
+    """Tell whether a client can be told its link while it sends: only of our own version."""
+    version = request.META.get("HTTP_UPLOAD_DRAFT_INTEROP_VERSION")
+    return version == VERSIONS[-1] and request.can_inform
+
+
+async def announce(request: NativeRequest, upload: Resumable) -> None:
+    """Send 104 (Upload Resumption Supported): a client that is cut off knows where to go on."""
+    seconds = resources_of(request).options.resume_seconds
+    fields = {
+        "Location": path_of(upload),
+        "Upload-Limit": limit(request, seconds),
+        VERSION_FIELD: VERSIONS[-1],
+    }
+    await request.inform(104, "Upload Resumption Supported", fields)
+
+
+async def bring(request: NativeRequest, upload: Resumable, brought: Append) -> Resumable:
+    """
+    Append to an upload and return it.
+
+    Raises:
+        LengthExceeded: more came than it was to have; nothing can be made of it any more.
+        FileserviceError: see `Resuming.append`; `Upload-Complete` says whether all bytes came.
+    """
+    resuming = resources_of(request).resuming
+    try:
+        return await resuming.append(upload, brought, limits_of(resources_of(request)))
+    except LengthExceeded:
+        await resuming.fail(upload)
+        raise
+    except DigestMismatch as error:
+        verification = brought.verification
+        differs = isinstance(verification, ContentDigest) and verification.differs
+        error.headers["Upload-Complete"] = "?0" if differs else "?1"
         raise
 
 
@@ -198,16 +241,7 @@ async def append(request: NativeRequest, key: str) -> HttpResponseBase:
         goes_on=not is_last,
         verification=verification,
     )
-    resuming = resources_of(request).resuming
-    try:
-        upload = await resuming.append(found, brought, limits_of(resources_of(request)))
-    except LengthExceeded:
-        await resuming.fail(found)
-        raise
-    except DigestMismatch as error:
-        differs = verification is not None and verification.differs
-        error.headers["Upload-Complete"] = "?0" if differs else "?1"
-        raise
+    upload = await bring(request, found, brought)
     if not request.stream.complete:  # another request has completed it meanwhile
         return await told_again(request, upload, offset)
     return appended(request, upload, is_last=is_last)
