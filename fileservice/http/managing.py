@@ -6,7 +6,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
-from fileservice.http import resumption, tus
+from fileservice.http import partialputs, resumption, tus
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.creations import described, described_upload
 from fileservice.http.downloading import absent
@@ -23,10 +23,12 @@ def protocols(request: ASGIRequest) -> dict[str, str]:
     return tus.options(request) | resumption.options(request) | {"Accept-Patch": accepted}
 
 
-@methods("GET", "HEAD", "PATCH", "POST", "DELETE", options=protocols)
+@methods("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", options=protocols)
 async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
-    """GET, HEAD, PATCH and DELETE /uploads/<key>; the key is the right to all of them."""
+    """GET, HEAD, PUT, PATCH and DELETE /uploads/<key>; the key is the right to all of them."""
     method = tus.method_of(request)
+    if method == "PUT":
+        return await partialputs.put(request, key)
     if method == "PATCH" and tus.is_appended(request):
         return await tus.patch(request, key)
     if method == "PATCH":

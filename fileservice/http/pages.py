@@ -121,6 +121,7 @@ def manual(request: ASGIRequest) -> str:
         "fileservice takes files in, gives them out, and makes certificate PDFs.\n\n"
         f"  curl -T report.pdf {address}/files/\n"
         f"  curl -F file=@report.pdf {address}/files/\n"
+        f"  curl -s {address}/put.sh | sh -s -- large.iso   # goes on by itself after a break\n"
         f"  tar c folder | curl -T - {address}/files/folder.tar\n"
         f"  curl -OJ '{address}/certificate?name=Ada+Lovelace'\n"
         f"  curl -d name='Ada Lovelace' {address}/certificates/\n"

@@ -94,6 +94,14 @@ def finished(file: StoredFile) -> Resumable:
     )
 
 
+def file_of(request: ASGIRequest, upload: Resumable) -> StoredFile:
+    """Return the file that an upload has become."""
+    file = resources_of(request).ledger.find(upload.id)
+    if file is None:
+        raise absent()
+    return file
+
+
 def path_of(resumable: Resumable) -> str:
     """Return the link to keep as a path: an origin may be another behind a proxy."""
     return f"/uploads/{resumable.key}"

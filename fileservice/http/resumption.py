@@ -33,7 +33,6 @@ from fileservice.errors import (
 from fileservice.http.answers import View, document, problem, shape_of, text
 from fileservice.http.body import ClientGone
 from fileservice.http.creations import created, described_upload, links
-from fileservice.http.downloading import absent
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import (
     ContentDigest,
@@ -44,7 +43,14 @@ from fileservice.http.representation import (
     told_sha256,
 )
 from fileservice.http.requests import NativeRequest
-from fileservice.http.resuming import append_of, limits_of, new_resumable, path_of, resumable
+from fileservice.http.resuming import (
+    append_of,
+    file_of,
+    limits_of,
+    new_resumable,
+    path_of,
+    resumable,
+)
 from fileservice.http.visitors import admit, check_origin
 from fileservice.ledger import StoredFile
 from fileservice.resumables import Resumable
@@ -308,14 +314,6 @@ async def is_empty(request: NativeRequest) -> bool:
     async for _ in request.stream.chunks(resources_of(request).pace):
         return False
     return True
-
-
-def file_of(request: ASGIRequest, upload: Resumable) -> StoredFile:
-    """Return the file that an upload has become."""
-    file = resources_of(request).ledger.find(upload.id)
-    if file is None:
-        raise absent()
-    return file
 
 
 def ended(request: ASGIRequest, file: StoredFile) -> HttpResponseBase:

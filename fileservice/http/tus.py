@@ -221,7 +221,7 @@ def method_of(request: ASGIRequest) -> str:
     if method not in OVERRIDES:
         raise MethodNotAllowed(
             f"POST needs X-HTTP-Method-Override here, one of {OVERRIDES}.",
-            headers={"Allow": "GET, HEAD, PATCH, POST, DELETE, OPTIONS"},
+            headers={"Allow": "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS"},
         )
     return method
 

@@ -103,7 +103,9 @@ async def take(request: NativeRequest, name: bytes, length: int | None = None) -
     refuse_encoded(request)
     if "HTTP_CONTENT_RANGE" in request.META:
         # RFC 9110 14.5: to ignore the field would store a part as if it were the whole.
-        raise BadRequest("A part of a file cannot be sent by PUT here.")
+        raise BadRequest(
+            "A part of a file is sent to the link of an upload, begun by `Upload-Complete: ?0`."
+        )
     if is_form(request):
         raise UnsupportedRequest("Send a form by POST to /files/, or the bare file by PUT.")
     resources = resources_of(request)
