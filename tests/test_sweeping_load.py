@@ -24,6 +24,8 @@ LOAD_SECONDS = 40
 SENDERS = 6
 TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
+IETF = {"Upload-Draft-Interop-Version": "8"}
+PARTIAL = {"Content-Type": "application/partial-upload"}
 JSON = {"Accept": "application/json"}
 
 
@@ -101,6 +103,20 @@ class Sender:
         begun = self.ask("POST", "/files/", Upload_Defer_Length="1")
         self.finish(begun.headers["location"], content, Upload_Length=str(len(content)))
 
+    def drafted(self) -> None:
+        """Send as the IETF drafts it, in two requests."""
+        content = self.content()
+        half = len(content) // 2
+        begun = self.server.ask(
+            "POST", "/files/", content[:half], {**IETF, "Upload-Complete": "?0"}
+        )
+        assert begun.status == 201, begun
+        place = {"Upload-Offset": str(half), "Upload-Complete": "?1"}
+        path = begun.headers["location"]
+        answer = self.server.ask("PATCH", path, content[half:], IETF | PARTIAL | place | JSON)
+        assert answer.status in (200, 201), answer
+        self.keep(answer.json["files"][0]["id"], content)
+
     def joined(self) -> None:
         contents = [self.content() for _ in range(3)]
         paths = [self.create(len(each), Upload_Concat="partial") for each in contents]
@@ -161,7 +177,8 @@ class Sender:
         return int(answer.headers["upload-offset"])
 
     def work(self, until: float) -> None:
-        kinds = [self.put, self.form, self.whole, self.deferred, self.joined, self.abandoned]
+        kinds = [self.put, self.form, self.whole, self.deferred, self.drafted, self.joined]
+        kinds.append(self.abandoned)
         while time.monotonic() < until:
             self.chance.choice(kinds)()
 

@@ -53,7 +53,7 @@ def seized(*paths: str) -> WholeFile | None:
     """
     for path in paths:
         try:
-            file = WholeFile(path, os.O_RDONLY)
+            file = WholeFile(path, os.O_RDWR)  # NFS locks only what may be written to
         except FileNotFoundError:
             continue
         try:
