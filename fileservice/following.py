@@ -47,12 +47,20 @@ class Followed:
         self.readers = 0
         self.seen = seen
         self._moved = asyncio.Event()
+        self._is_over = False
 
     def show(self, seen: Resumable | None) -> None:
         """Tell the readers how it is now."""
-        if seen == self.seen:
-            return
-        self.seen = seen
+        if seen != self.seen:
+            self.seen = seen
+            self._wake()
+
+    def let_go(self) -> None:
+        """Let nobody wait any longer; what is here can still be read."""
+        self._is_over = True
+        self._wake()
+
+    def _wake(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
 
@@ -77,11 +85,13 @@ class Followed:
 
         Raises:
             Gone: nothing more comes.
-            Stalled: so many seconds later they are not.
+            Stalled: so many seconds later they are not, or the service stops.
         """
         try:
             async with asyncio.timeout(wait_seconds):
                 while (readable := self.readable()) <= at:
+                    if self._is_over:
+                        raise Stalled
                     await self._moved.wait()
         except TimeoutError as error:
             raise Stalled from error
@@ -96,6 +106,7 @@ class Following:
         self._resumables = resumables
         self._wait_seconds = wait_seconds
         self._followed: dict[str, Followed] = {}
+        self._is_over = False
 
     def find(self, id: str) -> Resumable | None:
         """Return the upload that is to become this file, or just has."""
@@ -105,6 +116,12 @@ class Following:
     def is_read(self, id: str) -> bool:
         """Tell whether somebody reads an upload in this worker."""
         return id in self._followed
+
+    def let_go(self) -> None:
+        """Let nobody wait any longer, since the service stops."""
+        self._is_over = True
+        for followed in self._followed.values():
+            followed.let_go()
 
     async def reach(self, id: str, at: int) -> None:
         """
@@ -166,6 +183,8 @@ class Following:
         if followed is None:
             followed = self._followed[id] = Followed(self._resumables.find(id))
             followed.looking = asyncio.create_task(self._keep_looking(id, followed))
+            if self._is_over:
+                followed.let_go()
         followed.readers += 1
         try:
             yield followed

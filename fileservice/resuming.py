@@ -170,6 +170,7 @@ class Resuming:
     def let_go(self) -> None:
         """End appends under way, since the service stops: their clients come back to the next."""
         self._holdings.let_go()
+        self._following.let_go()
 
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:

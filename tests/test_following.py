@@ -4,6 +4,8 @@ import asyncio
 import base64
 import http.client
 import re
+import signal
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
@@ -20,7 +22,7 @@ from fileservice.errors import DigestMismatch
 from fileservice.following import Followed, Gone, may_come
 from fileservice.resumables import Resumable
 from tests.client import WAIT_SECONDS, Answer
-from tests.conftest import Server, serving
+from tests.conftest import START_SECONDS, Server, serving
 from tests.resumables import ROOMY, Worker, ignored, new, service_in
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -324,6 +326,28 @@ def test_a_reader_of_what_does_not_come_is_cut_and_goes_on(hasty: Server) -> Non
     assert (reading.status, reading.is_cut, reading.body) == (200, True, FIRST)
     sending.append(len(FIRST), CONTENT[len(FIRST) :])
     assert sending.ask(Range=f"bytes={len(FIRST)}-").body == CONTENT[len(FIRST) :]
+
+
+def test_a_service_that_stops_does_not_wait_for_its_readers(migrated: Path) -> None:
+    with serving(migrated, ACCESS="open", BODY_WAIT_SECONDS="600") as running:
+        sending, empty = send(running), send(running)
+        sending.append(0, FIRST)
+        with socket.create_connection(running.address, WAIT_SECONDS) as waiting:
+            waiting.sendall(f"GET {empty.file} HTTP/1.1\r\nHost: {running.host}\r\n\r\n".encode())
+            reading = Reading(sending)
+            reading.wait_for(len(FIRST))
+
+            running.process.send_signal(signal.SIGTERM)
+
+            refused = waiting.recv(4096)
+        reading.end()
+        running.process.wait(START_SECONDS)
+        log = running.log.read_text()
+
+    assert (reading.is_cut, reading.body) == (True, FIRST)
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert "exceeded" not in log
+    assert "Traceback" not in log
 
 
 @pytest.mark.parametrize("range_", ["", "bytes=2000000-2000009", "bytes=2000000-2000009,0-9"])
