@@ -76,6 +76,18 @@ def let_go(root: Path) -> None:
         rows.execute("UPDATE fileservice_duty SET until = ?", [at(-1)])
 
 
+def has_swept(root: Path) -> bool:
+    with closing(sqlite3.connect(root / "fileservice.sqlite3")) as rows:
+        return bool(rows.execute("SELECT 1 FROM fileservice_duty WHERE done_at > 0").fetchall())
+
+
+def wait_for_its_sweep(server: Server) -> None:
+    """Return when a service has swept, as it does when it starts."""
+    while not has_swept(server.root):
+        assert server.process.poll() is None
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def root(migrated: Path, tmp_path: Path) -> Path:
     """Return a root of its own, without a server."""
@@ -184,6 +196,7 @@ def test_what_is_over_goes_and_what_is_of_use_stays(swept: Path, planted: Plante
 
 def test_a_sweep_removes_what_is_old_and_belongs_to_no_file(migrated: Path) -> None:
     with serving(migrated, ACCESS="open") as running:
+        wait_for_its_sweep(running)
         put = running.ask("PUT", "/files/a", b"kept", {"Accept": "application/json"})
         [kept] = running.stored()
         age(kept, 2 * DAY)
@@ -266,6 +279,7 @@ def test_a_sweep_without_grace_leaves_alone_what_is_still_sent(
     server: Server, method: str, path: str, body: bytes
 ) -> None:
     rest = 50_000
+    wait_for_its_sweep(server)
     connection = begun(server, method, path, body, rest)
 
     done = manage(server.root, "sweep", "--grace", "0", ACCESS="open")
