@@ -11,8 +11,13 @@ from aiohttp.multipart import content_disposition_filename, parse_content_dispos
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fileservice.disposition import FormField, format_attachment, parse_form_data
-from fileservice.errors import BadForm, BadName, NoFile
+from fileservice.disposition import (
+    FormField,
+    format_attachment,
+    parse_filename,
+    parse_form_data,
+)
+from fileservice.errors import BadForm, BadName, BadRequest, NoFile
 from fileservice.names import CleanName, clean_name
 from tests.hostile import DISPOSITIONS, NAMES, DispositionCase, NameCase, Outcome
 
@@ -170,3 +175,52 @@ def test_curl_saves_the_file_under_its_name(tmp_path: Path, name: str, saved: st
 
     assert [path.name for path in tmp_path.iterdir()] == [saved]
     assert (tmp_path / saved).read_bytes() == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (b'inline; filename="a b.txt"', b"a b.txt"),
+        (b'attachment;filename="a\\"b.txt"', b'a"b.txt'),
+        (b"inline; filename=a.txt; size=3", b"a.txt"),
+        (b'inline; filename="\xc3\xa4"', b"\xc3\xa4"),
+        (b"inline; filename=\"_\"; filename*=UTF-8''%c3%A4", b"\xc3\xa4"),
+        (b"inline; filename*=utf-8'de-AT'a%20b; filename=\"_\"", b"a b"),
+        (b"inline; filename=\"_\"; filename*=ISO-8859-1''%e4", b"_"),
+        (b"inline; filename=\"_\"; filename*=UTF-8''%4", b"_"),
+        (b'inline; filename="_"; filename*="UTF-8\'\'%41"', b"A"),
+        (b"inline; filename*=UTF-8''", b""),
+        (b"inline; filename", b""),
+        (b"inline;", b""),
+        (b"inline", b""),
+    ],
+)
+def test_a_request_says_its_file_name(value: bytes, name: bytes) -> None:
+    assert parse_filename(value) == name
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"; filename=a",
+        b'"inline"; filename=a',
+        b"inline filename=a",
+        b'inline; filename="a',
+        b"inline; filename=a; filename=b",
+        b"inline; filename*=UTF-8''a; filename*=UTF-8''b",
+    ],
+)
+def test_a_file_name_that_can_be_read_in_two_ways_is_refused(value: bytes) -> None:
+    with pytest.raises(BadRequest):
+        parse_filename(value)
+
+
+@given(st.text("inline; filename*=UTF-8''%4\"\\\\", max_size=60))
+def test_no_content_disposition_breaks_the_parser(value: str) -> None:
+    try:
+        name = parse_filename(value.encode())
+    except BadRequest:
+        return
+
+    assert len(name) <= len(value)

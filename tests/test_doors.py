@@ -1,6 +1,7 @@
 """The same hostile names through every door."""
 
-from urllib.parse import unquote
+import base64
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -12,6 +13,7 @@ JSON = {"Accept": "application/json"}
 
 
 LONGEST_PART_HEADER = 4224
+NAMED = [case for case in NAMES if case.raw]
 FITTING = [case for case in NAMES if len(case.as_form_data()) < LONGEST_PART_HEADER - 100]
 
 
@@ -43,6 +45,36 @@ def test_a_name_in_a_path_is_kept_mended_or_refused(server: Server, case: NameCa
     answer = server.ask("PUT", f"/files/{case.as_path_segment()}", b"content", JSON)
 
     assert_outcome(answer, case.outcome, case.stored)
+
+
+@pytest.mark.parametrize("case", NAMED, ids=lambda case: case.id)
+def test_a_name_in_a_head_is_kept_mended_or_refused(server: Server, case: NameCase) -> None:
+    disposition = f"inline; filename=\"x\"; filename*=UTF-8''{quote(case.raw, safe='')}"
+    head = {"Upload-Complete": "?1", "Content-Disposition": disposition}
+
+    answer = server.ask("POST", "/files/", b"content", head | JSON)
+
+    assert_outcome(answer, case.outcome, case.stored)
+
+
+@pytest.mark.parametrize("case", NAMED, ids=lambda case: case.id)
+def test_a_name_in_metadata_of_tus_is_kept_mended_or_refused(
+    server: Server, case: NameCase
+) -> None:
+    head = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Length": "1",
+        "Upload-Metadata": f"filename {base64.b64encode(case.raw).decode()}",
+    }
+
+    answer = server.ask("POST", "/files/", None, head | JSON)
+
+    if case.stored is None:
+        assert (answer.status, answer.json["code"]) == (400, "bad_name")
+    else:
+        told = server.ask("GET", answer.headers["location"], headers=JSON).json
+        assert told["name"] == case.stored
+        assert told["name_changed"] is (case.outcome is Outcome.MENDED)
 
 
 def test_refused_names_store_nothing(server: Server) -> None:
