@@ -535,3 +535,18 @@ async def test_who_is_read_in_the_same_worker_notes_sooner(
         await appending
 
     assert await heard.end() == b"x"
+
+
+async def test_what_is_not_in_memory_any_more_is_read_too(
+    workers: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fileservice.storage.local.NOWAIT", 0)
+    writing, reading = workers
+    upload = await writing.start(SIZE)
+    await writing.append(upload, FIRST)
+    heard = Heard(reading, upload, SIZE)
+    await heard.begun.wait()
+
+    await writing.append(upload, CONTENT[len(FIRST) :])
+
+    assert await heard.end() == CONTENT

@@ -97,6 +97,21 @@ async def test_a_file_system_that_cannot_peek_is_read_by_a_thread() -> None:
         assert await storage.fetch(ID, 0, 5) == b"hello"
 
 
+async def test_a_draft_is_read_as_the_blob_that_it_becomes(storage: LocalStorage) -> None:
+    async with storage.reopen(ID, 0) as draft:
+        await draft.write(b"hello")
+        await draft.flush()
+        before = await storage.fetch(ID, 0, 5), await joined(storage.read(ID, 1, 4))
+        hot = storage.peek(ID, 0, 5)
+        reader = storage.read(ID, 0, 5)
+        await draft.finish()
+
+    assert before == (b"hello", b"ell")
+    assert hot in (None, b"hello")
+    assert await joined(reader) == b"hello"
+    assert await storage.fetch(ID, 0, 5) == b"hello"
+
+
 async def test_readers_of_a_crowd_take_smaller_blocks(storage: LocalStorage) -> None:
     await store(storage, ID, b"a" * 1_000_000)
     storage.threads.readers = 5000

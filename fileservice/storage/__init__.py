@@ -114,7 +114,7 @@ class Storage(Protocol):
     """Blobs by id; an id is made by us, never by a client."""
 
     def create(self, id: str) -> Incoming:
-        """Begin a blob; nothing is visible under `id` until it is finished."""
+        """Begin a blob; nobody knows `id` until it is finished."""
 
     def reopen(self, id: str, size: int) -> Draft:
         """Open the draft `id` for what comes after `size`, new where that is 0."""
@@ -136,6 +136,8 @@ class Storage(Protocol):
     def peek(self, id: str, start: int, stop: int) -> bytes | None:
         """
         Return bytes `start` up to, not including, `stop` where that takes no waiting, else None.
+
+        Of a draft too; one that just becomes a blob may be missed.
 
         Raises:
             FileNotFoundError: no such blob.
