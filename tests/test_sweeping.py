@@ -8,7 +8,7 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.client import FORM_TYPE, Answer, file_part, form_body
-from tests.conftest import Server, manage, serving
+from tests.conftest import START_SECONDS, Server, manage, serving
 
 DAY = 24 * 3600
 MIB = 1 << 20
@@ -81,11 +81,16 @@ def has_swept(root: Path) -> bool:
         return bool(rows.execute("SELECT 1 FROM fileservice_duty WHERE done_at > 0").fetchall())
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def wait_for_its_sweep(server: Server) -> None:
     """Return when a service has swept, as it does when it starts."""
-    while not has_swept(server.root):
-        assert server.process.poll() is None
-        time.sleep(0.01)
+    wait_until(lambda: has_swept(server.root))
 
 
 @pytest.fixture
@@ -216,10 +221,11 @@ def test_a_sweep_removes_what_is_old_and_belongs_to_no_file(migrated: Path) -> N
 
 
 def test_a_service_sweeps_when_it_starts(root: Path) -> None:
-    draft = plant(root, "incoming/" + "e" * 26, 2 * DAY)
+    plant(root, "incoming/" + "e" * 26, 2 * DAY)
     with serving(root, ACCESS="open") as running:
-        while any(path.name == draft.name for path in running.stored()):
-            assert running.ask("GET", "/livez").status == 200
+        wait_for_its_sweep(running)
+
+        assert running.stored() == []
 
 
 def test_where_another_sweeps_it_is_told_who_and_nothing_is_done(root: Path) -> None:
@@ -252,8 +258,7 @@ def begun(server: Server, method: str, path: str, body: bytes, rest: int) -> soc
         fields += f"Content-Type: {FORM_TYPE['Content-Type']}\r\n"
     fields += f"Accept: application/json\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
     connection.sendall(f"{method} {path} HTTP/1.1\r\n{fields}\r\n".encode() + body[:-rest])
-    while server.stored() == before:
-        time.sleep(0.01)
+    wait_until(lambda: server.stored() != before)
     return connection
 
 
