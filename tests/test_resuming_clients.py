@@ -311,18 +311,25 @@ def test_who_is_not_let_in_gives_up_at_once(sending: Sending, migrated: Path, fi
     assert refused.status == 401
 
 
-@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.long)])
-def test_a_client_goes_on_by_itself_when_a_killed_service_is_started_again(
-    node: str, migrated: Path, file: Path, workers: str
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [
+        ("1", signal.SIGKILL),
+        ("1", signal.SIGTERM),
+        pytest.param("2", signal.SIGKILL, marks=pytest.mark.long),
+    ],
+)
+def test_a_client_goes_on_by_itself_when_an_ended_service_is_started_again(
+    node: str, migrated: Path, file: Path, workers: str, number: signal.Signals
 ) -> None:
     serve = functools.partial(serving, ACCESS="open")
-    with serve(migrated, "--workers", workers) as killed, fault_proxy(killed.address) as proxy:
+    with serve(migrated, "--workers", workers) as ended, fault_proxy(ended.address) as proxy:
         proxy.bytes_per_second = SIZE // 5
         with running(tus_js(node, endpoint(proxy), file)) as client:
-            wait_until_something_is_noted(killed)
-            kill(killed)
+            wait_until_something_is_noted(ended)
+            end(ended, number)
             proxy.bytes_per_second = 0
-            with serve(killed.root, "--workers", workers) as restarted:
+            with serve(ended.root, "--workers", workers) as restarted:
                 proxy.target = restarted.address
                 done = outcome(client)
                 assert_stored(restarted, done.url, file)
@@ -341,11 +348,11 @@ def wait_until_something_is_noted(server: Server) -> None:
         time.sleep(0.05)
 
 
-def kill(server: Server) -> None:
-    """Kill a service and its workers, as a machine does that runs out of memory."""
+def end(server: Server, number: signal.Signals) -> None:
+    """End a service and its workers; SIGKILL is what a machine does that runs out of memory."""
     workers = list(children_of(server.process.pid))
     for process in (server.process.pid, *workers):
-        os.kill(process, signal.SIGKILL)
+        os.kill(process, number)
     server.process.wait(START_SECONDS)
     wait_until_gone(workers)
 
