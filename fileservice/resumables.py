@@ -194,6 +194,15 @@ class Resumables:
         """
         await self._ledger.commit(note, held, changes)
 
+    async def fail(self, held: Resumable) -> None:
+        """
+        Note that nothing can be made of an upload any more.
+
+        Raises:
+            LeaseLost: it is no longer ours.
+        """
+        await self.note(held, state="failed", until=FREE, asked=False)
+
     async def finish(
         self, held: Resumable, file: StoredFile | None, *, parts_expire: datetime
     ) -> None:

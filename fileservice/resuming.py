@@ -140,7 +140,8 @@ class Resuming:
         """
         async with self._holdings.hold(resumable.id, ignored) as holding:
             if holding.resumable.is_open:
-                await self._fail(holding.resumable)
+                with busy_where_lost():
+                    await self._fail(holding.resumable)
 
     async def delete(self, resumable: Resumable) -> bool:
         """
@@ -206,7 +207,7 @@ class Resuming:
                     yield draft
             except EOFError as error:
                 log.critical("Bytes of the upload %s are lost: %s.", held.id, error)
-                await self._resumables.note(held, state="failed")
+                await self._resumables.fail(held)
                 raise Expired("Bytes of this upload, or a part of it, are gone.") from error
 
     async def _write(self, holding: Holding, append: Append, limits: Limits) -> None:
@@ -228,7 +229,7 @@ class Resuming:
         self, holding: Holding, draft: Draft, appending: Appending, *, arrived: bool
     ) -> None:
         await appending.end(arrived=arrived)
-        if arrived and holding.resumable.is_complete:
+        if holding.resumable.is_complete:
             await self._finish(holding, draft)
 
     async def _finish(self, holding: Holding, draft: Draft) -> None:
@@ -259,7 +260,7 @@ class Resuming:
         return file_of(held, sha256, head)
 
     async def _fail(self, held: Resumable) -> None:
-        await self._resumables.note(held, state="failed")
+        await self._resumables.fail(held)
         await self._storage.discard_draft(held.id)
 
     async def _finish_soon(self, id: str) -> None:

@@ -14,6 +14,7 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from fileservice.appending import Append
+from fileservice.errors import ChecksumMismatch
 from fileservice.following import Following
 from fileservice.ledger import Ledger, StoredFile
 from fileservice.options import DATABASE
@@ -87,6 +88,21 @@ class Stall:
     def end(self, error: Exception | None = None) -> None:
         self.error = error
         self.over.set()
+
+
+@dataclass(slots=True)
+class Checked:
+    """A client's word on what its bytes are."""
+
+    expected: bytes
+    seen: bytes = b""
+
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
+        self.seen += bytes(data)
+
+    def verify(self) -> None:
+        if self.seen != self.expected:
+            raise ChecksumMismatch("The bytes are others.")
 
 
 def new(length: int | None, kind: Kind = "whole", **more: Any) -> Resumable:
