@@ -77,3 +77,24 @@ async def test_a_body_that_several_requests_end_at_once_ends_once() -> None:
 
     with pytest.raises(Locked):
         await reading
+
+
+async def test_a_body_that_is_ended_gives_what_is_here_already_and_no_more() -> None:
+    held = [chunk(b"some"), chunk(b" more"), chunk(b" and more")]
+    given = bytearray()
+
+    async def receive() -> Mapping[str, Any]:
+        if not held:
+            await asyncio.sleep(3600)
+        return held.pop(0)
+
+    async def keep(body: Body) -> None:
+        async for part in body.chunks(PATIENT):
+            given.extend(part)
+
+    body = Body(receive, declared=99, chunked=False)
+    body.interrupt()
+
+    with pytest.raises(Locked):
+        await keep(body)
+    assert given == b"some"

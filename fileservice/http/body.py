@@ -41,9 +41,10 @@ class Body:
         self.complete = not chunked and not declared
         self._waiting: asyncio.Timeout | None = None
         self._interrupted = False
+        self._ended = False
 
     def interrupt(self) -> None:
-        """End `chunks` with `Locked`, now if it waits: another request is to go on."""
+        """End `chunks` with `Locked`, after what is here already: another request is to go on."""
         self._interrupted = True
         if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
@@ -94,10 +95,13 @@ class Body:
             yield chunk
 
     async def _next(self, pace: Pace) -> bytes:
+        if self._ended:
+            raise interrupted()
+        # One look more, without waiting: what is here already would have to be sent again.
+        self._ended = self._interrupted
+        seconds = 0 if self._ended else pace.wait_seconds
         try:
-            async with asyncio.timeout(pace.wait_seconds) as self._waiting:
-                if self._interrupted:
-                    raise interrupted()
+            async with asyncio.timeout(seconds) as self._waiting:
                 message = await self._receive()
         except TimeoutError:
             raise (interrupted() if self._interrupted else slow(pace)) from None
