@@ -181,11 +181,11 @@ def test_r11_the_place_of_an_upload_is_not_guessed(ietf: Ietf) -> None:
 
 
 @should()
-def test_r12_a_connection_that_is_closed_keeps_every_byte(ietf: Ietf) -> None:
+def test_r12_a_body_that_breaks_off_keeps_every_byte(ietf: Ietf) -> None:
     url = ietf.create()
 
-    with hanging(ietf, url):
-        pass
+    with hanging(ietf, url) as connection:
+        connection.end()
 
     assert ietf.settles(url, SOME_BYTES // 2) == SOME_BYTES // 2
 
@@ -205,12 +205,22 @@ def test_r12_a_connection_that_is_reset_keeps_bytes(ietf: Ietf) -> None:
 @must()
 def test_r12_an_upload_that_broke_off_is_not_complete(ietf: Ietf) -> None:
     url = ietf.create()
-    with hanging(ietf, url):
-        pass
-    at = ietf.settles(url, SOME_BYTES // 2)
+
+    with hanging(ietf, url) as connection:
+        connection.end()
 
     assert ietf.head(url).headers["upload-complete"] == "?0"
-    answer = ietf.append(url, at, bytes(SOME_BYTES - at), complete=True)
+
+
+@must()
+def test_r12_an_upload_that_broke_off_is_resumed(ietf: Ietf) -> None:
+    url = ietf.create()
+    with hanging(ietf, url):
+        pass
+
+    answer = ietf.resume(url, SOME_BYTES)
+
+    assert answer.status in DONE
     assert answer.headers["upload-complete"] == "?1"
 
 

@@ -60,6 +60,12 @@ class Connection:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
 
+    def end(self) -> None:
+        """Send no more, and return when the server has closed too: it knows then."""
+        self.socket.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            self.stream.read(MAX_BODY_BYTES)
+
     def start(self, method: str, url: str, headers: Headers) -> None:
         """Send the head of a request."""
         parts = urlsplit(url)
