@@ -14,7 +14,7 @@ from fileservice.pdf.signing import sign
 from tests.clauses import breaches
 from tests.pdfs import checked, page_of, text_of
 from tests.signatures import VALID, key_of, pdfsig, pyhanko_accepts
-from tests.test_conformance import compiled, packet_of
+from tests.test_claims import compiled, packet_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 NOW = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 MUST = "MUST"
 SHOULD = "SHOULD"
 # No server has to have them, so that --require-all does not ask for them either.
-OPTIONAL = {"checksum-trailer", "concatenation-unfinished", "104"}
+OPTIONAL = {"checksum-trailer", "concatenation-unfinished"}
 
 
 def must(*needs: str) -> pytest.MarkDecorator:
