@@ -212,8 +212,9 @@ class Following:
         while followed.seen is not None and followed.seen.is_open:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                followed.show(self._resumables.find(id))
-            except (sqlite3.Error, ServiceUnavailable):
+                with contextlib.suppress(ServiceUnavailable):  # locked; the next look will tell
+                    followed.show(self._resumables.find(id))
+            except sqlite3.Error:
                 log.exception("How far the upload %s is could not be looked up.", id)
 
 

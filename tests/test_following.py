@@ -40,8 +40,8 @@ def pair(migrated: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def hasty(migrated: Path) -> Iterator[Server]:
-    """Give a service that waits a second for what does not come."""
-    with serving(migrated, ACCESS="open", BODY_WAIT_SECONDS="1") as running:
+    """Give a service that does not wait long for what does not come."""
+    with serving(migrated, ACCESS="open", BODY_WAIT_SECONDS="2") as running:
         yield running
 
 
@@ -106,13 +106,20 @@ class Reading:
         with closing(connection):
             connection.request("GET", self._sending.file, headers=self._fields)
             response = connection.getresponse()
-            self.status = response.status
-            self.headers = {name.lower(): value for name, value in response.getheaders()}
+            with self._moved:
+                self.headers = {name.lower(): value for name, value in response.getheaders()}
+                self.status = response.status
+                self._moved.notify_all()
             while block := response.read1(1 << 16):
                 with self._moved:
                     self.body += block
                     self._moved.notify_all()
             self.is_cut = response.length != 0
+
+    def wait_for_head(self) -> None:
+        """Return when it is decided what is answered."""
+        with self._moved:
+            assert self._moved.wait_for(lambda: self.status, WAIT_SECONDS)
 
     def wait_for(self, size: int) -> None:
         """Return when so many bytes are here."""
@@ -291,12 +298,14 @@ def test_the_type_is_told_once_it_is_sure(pair: Server) -> None:
     ],
 )
 def test_conditions_find_neither_tag_nor_date(
-    hasty: Server, fields: dict[str, str], status: int
+    pair: Server, fields: dict[str, str], status: int
 ) -> None:
-    sending = send(hasty)
+    sending = send(pair)
     sending.append(0, FIRST)
 
     reading = Reading(sending, **{name.replace("_", "-"): value for name, value in fields.items()})
+    reading.wait_for_head()
+    sending.delete()
     reading.end()
 
     assert reading.status == status
@@ -350,7 +359,7 @@ def test_a_service_that_stops_does_not_wait_for_its_readers(migrated: Path) -> N
     assert "Traceback" not in log
 
 
-@pytest.mark.parametrize("range_", ["", "bytes=2000000-2000009", "bytes=2000000-2000009,0-9"])
+@pytest.mark.parametrize("range_", ["", "bytes=2000000-2000009,0-9"])
 def test_what_does_not_begin_to_come_is_told_in_time(hasty: Server, range_: str) -> None:
     sending = send(hasty)
 
