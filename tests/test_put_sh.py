@@ -112,6 +112,7 @@ def assert_stored(server: Server, link: str, file: Path) -> None:
         "plain.txt",
         "with  two blanks.txt",
         'it\'s "quoted" $(date) `date`.txt',
+        "-",
         "-T.txt",
         "[1-3]{a,b}*?.txt",
         "%41%2e#&;.txt",

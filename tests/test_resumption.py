@@ -5,13 +5,18 @@ import hashlib
 import socket
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
+from fileservice.errors import OffsetMismatch
+from fileservice.http.body import ClientGone
 from tests.client import FORM_TYPE, WAIT_SECONDS, Answer, file_part, form_body, raw_exchange
 from tests.conftest import START_SECONDS, Server, serving
 from tests.echo import wait_until
+from tests.resumables import WEEK, Service, service_in
 
 JSON = {"Accept": "application/json"}
 TEXT = {"Accept": "text/plain"}
@@ -303,6 +308,22 @@ def test_a_private_service_asks_who_begins_and_appends_and_not_who_looks(private
     assert append(private, path, 5, b"", complete=True, **bearer()).status == 201
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [({"Origin": "https://evil.example"}, 403), ({"Content-Encoding": "gzip"}, 415)],
+    ids=["another site", "compressed"],
+)
+def test_what_no_door_takes_these_take_neither(
+    server: Server, fields: dict[str, str], status: int
+) -> None:
+    path = begun(server, b"hello")
+
+    assert begin(server, b"hello", **fields).status == status
+    assert append(server, path, 5, b"", complete=True, **fields).status == status
+    assert server.ask("PUT", path, b"hello", fields).status == status
+    assert server.ask("HEAD", path).headers["upload-offset"] == "5"
+
+
 def test_too_much_is_refused_with_the_limits(private: Server) -> None:
     refused = begin(private, b"", Upload_Length=str(LIMIT + 1), **bearer())
 
@@ -432,3 +453,53 @@ def test_an_old_client_gets_no_interim_answer(server: Server) -> None:
     )
 
     assert b" 104 " not in raw_exchange(server.address, request.encode())
+
+
+@pytest.fixture
+def service(
+    tmp_path: Path, migrated: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Service]:
+    with service_in(tmp_path, migrated, django_db_blocker) as made:
+        yield made
+
+
+async def test_what_waits_for_a_word_is_made_no_file_by_who_starts_next(service: Service) -> None:
+    async with service.worker() as first:
+        upload = await first.start(5, kind="told")
+        await first.append(upload, b"hello", goes_on=True)
+
+    async with service.worker() as second:
+        left = second.resumables.left(datetime.now(UTC) + WEEK)
+        asked = await second.settle(upload)
+        done = await second.append(upload, is_last=True)
+
+        assert left == []
+        assert (asked.state, asked.offset) == ("open", 5)
+        assert (done.state, second.content(upload)) == ("finished", b"hello")
+
+
+async def test_an_end_that_does_not_come_completes_nothing(service: Service) -> None:
+    async with service.worker() as worker:
+        upload = await worker.start(5, kind="told")
+
+        with pytest.raises(ClientGone):
+            await worker.append(upload, b"hello", is_last=True, error=ClientGone())
+
+        assert (await worker.settle(upload)).state == "open"
+        assert (await worker.append(upload, is_last=True)).state == "finished"
+
+
+async def test_what_lies_in_its_place_already_is_told_to_be_complete(service: Service) -> None:
+    async with service.worker() as worker:
+        upload = await worker.start(5, kind="told")
+        await worker.append(upload, b"hel", goes_on=True)
+        # Killed after the bytes had their place, before the row was committed.
+        async with worker.storage.reopen(upload.id, 3) as draft:
+            await draft.write(b"lo")
+            await draft.finish()
+
+        with pytest.raises(OffsetMismatch):
+            await worker.append(upload, b"lo", is_last=True)
+
+        assert worker.now(upload).state == "finished"
+        assert worker.file(upload).sha256 == hashlib.sha256(b"hello").hexdigest()

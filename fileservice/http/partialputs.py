@@ -59,14 +59,8 @@ def brought_by(request: NativeRequest) -> Append:
         raise BadRequest("The content needs a Content-Length, and has to be what is in the range.")
     if span is None:
         assert piece.size is not None  # noqa: S101 - see `Piece`
-        return append_of(request, piece.size, length=piece.size, is_last=True)
-    return append_of(
-        request,
-        span.start,
-        length=piece.size,
-        is_last=span.stop == piece.size,
-        verification=verification,
-    )
+        return append_of(request, piece.size, length=piece.size)
+    return append_of(request, span.start, length=piece.size, verification=verification)
 
 
 def told_again(request: ASGIRequest, upload: Resumable, brought: Append) -> HttpResponseBase:
