@@ -67,7 +67,12 @@ class Append:
 
 
 class Appending:
-    """One append under way."""
+    """
+    One append under way.
+
+    Attributes:
+        is_last: it brings the end of the upload, and no more than that.
+    """
 
     def __init__(
         self,
@@ -83,6 +88,7 @@ class Appending:
         self._holding = holding
         self._draft = draft
         self._append = append
+        self.is_last = append.is_last
         self._lifetime = lifetime
         self._checkpoint: asyncio.Task[None] | None = None
         self._noted = draft.size
@@ -144,7 +150,7 @@ class Appending:
         if not await self._is_verified(arrived=arrived):
             await draft.rewind()
         held = self._holding.resumable
-        if arrived and self._append.is_last and held.length is None:
+        if arrived and self.is_last and held.length is None:
             self._holding.resumable = held = replace(held, length=draft.size)
         if arrived and draft.size == held.length and held.kind == "whole":
             self._holding.resumable = replace(held, offset=draft.size)
@@ -152,7 +158,7 @@ class Appending:
         await draft.flush()
         await self._note(draft.size)
         draft.keep_digest()
-        if arrived and self._append.is_last and draft.size != held.length:
+        if arrived and self.is_last and draft.size != held.length:
             raise InconsistentLength(f"This upload has {held.length} bytes, not {draft.size}.")
 
     async def _is_verified(self, *, arrived: bool) -> bool:

@@ -229,7 +229,8 @@ class Resuming:
         self, holding: Holding, draft: Draft, appending: Appending, *, arrived: bool
     ) -> None:
         await appending.end(arrived=arrived)
-        if holding.resumable.is_complete:
+        # What was to be the end and is not may have been too long, and then is no file.
+        if holding.resumable.is_complete and (arrived or not appending.is_last):
             await self._finish(holding, draft)
 
     async def _finish(self, holding: Holding, draft: Draft) -> None:
