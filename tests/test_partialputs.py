@@ -124,6 +124,19 @@ def test_a_range_that_is_not_that_of_the_content_is_refused(
     assert server.ask("HEAD", path).headers["upload-offset"] == "0"
 
 
+def test_the_whole_may_come_in_chunks(server: Server) -> None:
+    path = begun(server)
+    head = (
+        f"PUT {path} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"
+        "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+
+    received = raw_exchange(server.address, head.encode() + b"5\r\nhello\r\n0\r\n\r\n")
+
+    assert received.startswith(b"HTTP/1.1 201 ")
+    assert server.ask("HEAD", path).headers["upload-length"] == "5"
+
+
 def test_a_range_in_chunks_is_refused(server: Server) -> None:
     head = (
         f"PUT {begun(server)} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"
