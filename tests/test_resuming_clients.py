@@ -26,6 +26,7 @@ MOST = 6 * MIB
 HEADS = 10_000  # bytes, more than what all requests of a test have beside their bodies
 # Who comes back at once does not wait until the service has read what the kernel still holds.
 UNREAD = 4 * MIB
+JOIN_SECONDS = 60
 TOKEN = "correct-horse-battery-staple-0123456789"  # noqa: S105 - of a service that lives for a test
 
 JSON = {"Accept": "application/json"}
@@ -80,13 +81,22 @@ def path_of(url: str) -> str:
 
 def assert_stored(server: Server, url: str, file: Path) -> None:
     """Require that an upload has become a file of the same name and bytes."""
-    told = server.ask("GET", path_of(url), headers=JSON)
-    assert told.status == 200, told
-    assert told.json["name"] == file.name
+    told = finished(server, path_of(url))
     with server.client() as client, file.open("rb") as sent:
-        client.connection.request("GET", path_of(told.json["url"]))
+        digest = hashlib.file_digest(sent, "sha256").hexdigest()
+        client.connection.request("GET", path_of(told["url"]))
         got = hashlib.file_digest(client.connection.getresponse(), "sha256")
-        assert got.digest() == hashlib.file_digest(sent, "sha256").digest()
+    assert (told["name"], told["sha256"]) == (file.name, digest)
+    assert got.hexdigest() == digest
+
+
+def finished(server: Server, path: str) -> Any:
+    """Return what is told of an upload when it is a file: large parts are joined in their time."""
+    until = time.monotonic() + JOIN_SECONDS
+    while "sha256" not in (told := server.ask("GET", path, headers=JSON).json):
+        assert time.monotonic() < until, told
+        time.sleep(0.1)
+    return told
 
 
 def expire_what_is_open(server: Server) -> None:
@@ -277,6 +287,7 @@ def test_finished_parts_are_not_sent_again_and_joined_to_the_same_file(
     store = tmp_path / "urls.json"
     command = tus_js(node, endpoint(proxy), file, store=store, parallelUploads=3)
     first = run(command)
+    assert_stored(workers, first.url, file)
     before = rows(workers, FILES)
 
     again = run(command)
