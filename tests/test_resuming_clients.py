@@ -57,6 +57,12 @@ def workers(migrated: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def private(migrated: Path) -> Iterator[Server]:
+    with serving(migrated, ACCESS="private", TOKEN=TOKEN) as running:
+        yield running
+
+
 @pytest.fixture
 def proxy(workers: Server) -> Iterator[FaultProxy]:
     with fault_proxy(workers.address) as proxy:
@@ -183,15 +189,19 @@ def test_tuspy_sends_a_file(server: Server, file: Path, options: dict[str, Any])
     assert_stored(server, done.url, file)
 
 
-def test_uppy_sends_a_folder(node: str, workers: Server, tmp_path: Path) -> None:
+def test_uppy_sends_a_folder_over_a_line_that_breaks(
+    node: str, workers: Server, proxy: FaultProxy, tmp_path: Path
+) -> None:
     files = [tmp_path / f"{number}.bin" for number in range(25)]  # it sends 20 at once
     for file in files:
-        file.write_bytes(os.urandom(100_000))
+        file.write_bytes(os.urandom(200_000))
+    proxy.befall([Fault("reset", MIB), Fault("half-close", MIB), Fault("reset", MIB)])
 
-    done = run(uppy(node, endpoint(workers), files))
+    done = run(uppy(node, endpoint(proxy), files))
 
     urls = {one["name"]: one["url"] for one in done.of("success")}
     assert len(urls) == 25
+    assert proxy.struck.qsize() == 3
     for file in files:
         assert_stored(workers, urls[file.name], file)
 
@@ -313,20 +323,21 @@ def test_tus_js_client_begins_anew_what_has_expired(
     assert done.answers == [("HEAD", 410), *CREATED_AND_SENT]
 
 
-def test_who_is_not_let_in_gives_up_at_once(sending: Sending, migrated: Path, file: Path) -> None:
-    with serving(migrated, ACCESS="private", TOKEN=TOKEN) as private:
-        refused = run(sending(endpoint(private), file))
-        done = run(sending(endpoint(private), file, headers={"Authorization": f"Bearer {TOKEN}"}))
-        assert_stored(private, done.url, file)
+def test_who_is_not_let_in_gives_up_at_once(sending: Sending, private: Server, file: Path) -> None:
+    allowed = {"Authorization": f"Bearer {TOKEN}"}
+
+    refused = run(sending(endpoint(private), file))
+    done = run(sending(endpoint(private), file, headers=allowed))
 
     assert refused.status == 401
+    assert_stored(private, done.url, file)
 
 
 @pytest.mark.parametrize(
     ("workers", "number"),
     [
         ("1", signal.SIGKILL),
-        ("1", signal.SIGTERM),
+        pytest.param("1", signal.SIGTERM, marks=pytest.mark.long),
         pytest.param("2", signal.SIGKILL, marks=pytest.mark.long),
     ],
 )
