@@ -249,7 +249,7 @@ class Uploads(RuleBasedStateMachine):
         if expected is None:
             assert (answer.state, answer.offset) == (model.state, len(model.arrived)), answer
         else:
-            assert type(answer) is expected, answer
+            assert isinstance(answer, expected), answer
 
     def expected_of_append(
         self,
