@@ -1,6 +1,7 @@
 """Uploads that come in several requests: workers, leases, locks, on a real disk and database."""
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -147,6 +148,26 @@ async def test_what_was_killed_half_way_to_its_place_is_deleted_whole(
 
     assert worker.files() == []
     assert worker.resuming.find(upload.key) is None
+
+
+@pytest.mark.parametrize("step", ["placed", "linked"])
+async def test_what_was_killed_half_way_to_its_place_is_gone_on_with(
+    worker: Worker, step: str
+) -> None:
+    upload = await worker.append(await worker.start(11), b"hello")
+    async with worker.storage.reopen(upload.id, 5) as draft:
+        await draft.write(b" world")
+        await draft.finish()
+    if step == "linked":
+        os.link(worker.storage.path(upload.id), worker.draft(upload))
+
+    with contextlib.suppress(OffsetMismatch):
+        await worker.append(upload, b" world")
+
+    assert worker.now(upload).state == "finished"
+    assert worker.file(upload).sha256 == hashlib.sha256(b"hello world").hexdigest()
+    assert worker.content(upload) == b"hello world"
+    assert worker.files() == [worker.storage.path(upload.id)]
 
 
 @pytest.mark.parametrize("damage", ["shorter", "gone"])
