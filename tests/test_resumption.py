@@ -445,6 +445,19 @@ def test_one_that_comes_whole_after_an_interim_answer_is_a_file(server: Server) 
     assert server.ask("GET", link.removeprefix(server.url)).body == b"hello"
 
 
+@pytest.mark.parametrize(
+    "field", ["X-Forwarded-For: 192.0.2.7", "Forwarded: for=192.0.2.7", "Via: 1.1 a.example"]
+)
+def test_no_interim_answer_goes_through_a_proxy(server: Server, field: str) -> None:
+    request = (
+        f"PUT /files/whole.txt HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n{field}\r\n"
+        "Upload-Complete: ?1\r\nUpload-Draft-Interop-Version: 8\r\n"
+        "Content-Length: 5\r\nConnection: close\r\n\r\nhello"
+    )
+
+    assert raw_exchange(server.address, request.encode()).startswith(b"HTTP/1.1 201 ")
+
+
 def test_an_old_client_gets_no_interim_answer(server: Server) -> None:
     request = (
         f"PUT /files/whole.txt HTTP/1.0\r\nHost: {server.host}:{server.port}\r\n"

@@ -60,6 +60,8 @@ CONTENT_TYPE = "application/partial-upload"
 VERSION_FIELD = "Upload-Draft-Interop-Version"
 # Of draft-05, which calls one limit by another name, to draft-15; their fields are the same.
 VERSIONS = ("6", "7", "8")
+# What proxies add to a request (RFC 7239, RFC 9110 7.6.3).
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
 PROBLEMS = "https://iana.org/assignments/http-problem-types#"
 PROBLEM_TYPES: dict[type[FileserviceError], str] = {
     OffsetMismatch: f"{PROBLEMS}mismatching-upload-offset",
@@ -179,9 +181,14 @@ async def first_bytes(request: NativeRequest, wanted: Resumable, *, is_last: boo
 
 
 def can_announce(request: NativeRequest) -> bool:
-    """Tell whether a client can be told its link while it sends: only of our own version."""
+    """
+    Tell whether a client can be told its link while it sends: only of our own version.
+
+    Not through a proxy: nginx 1.22 takes a 104 for the final answer, and what follows for its body.
+    """
     version = request.META.get("HTTP_UPLOAD_DRAFT_INTEROP_VERSION")
-    return version == VERSIONS[-1] and request.can_inform
+    is_forwarded = any(field in request.META for field in FORWARDED)
+    return version == VERSIONS[-1] and request.can_inform and not is_forwarded
 
 
 async def announce(request: NativeRequest, upload: Resumable) -> None:

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
@@ -82,9 +82,10 @@ class Target:
         self.announced = frozenset(found)
 
     def remove_all(self) -> None:
-        """Remove what was made, as far as the server knows how."""
-        for url in self.made:
-            self.ask("DELETE", url, {"Tus-Resumable": "1.0.0"})
+        """Remove what was made, as far as the server knows how and is still there."""
+        with suppress(OSError):
+            for url in self.made:
+                self.ask("DELETE", url, {"Tus-Resumable": "1.0.0"})
 
 
 def words(value: str) -> list[str]:

@@ -90,7 +90,7 @@ def test_r8_an_offset_that_was_told_is_taken(ietf: Ietf) -> None:
     url = ietf.create()
 
     with hanging(ietf, url) as connection:
-        at = ietf.offset(url)
+        at = ietf.settles(url, 1)
         connection.send(bytes(SOME_BYTES // 4))
         answer = ietf.append(url, at, b"x", complete=False)
 
