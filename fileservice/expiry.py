@@ -31,7 +31,7 @@ class Expiry:
 
         It does not where somebody has the lease, or gave the upload more time since.
         """
-        return await self._ledger.run(forget, id, now)
+        return await self._ledger.commit(forget, id, now)
 
     async def needing_drafts(self, ids: Sequence[str]) -> set[str]:
         """Return those of `ids` whose drafts are of use: to be gone on with, or to be joined."""

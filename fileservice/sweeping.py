@@ -30,6 +30,7 @@ GRACE = timedelta(hours=24)
 PERIOD = timedelta(hours=1)
 LOOK_SECONDS = 300
 IDS_AT_ONCE = 500  # of one query: the thread that commits uploads waits for it
+COMMITS_AT_ONCE = 8  # that become one; uploads have more threads than that for the disk
 
 
 @dataclass(slots=True)
@@ -92,16 +93,21 @@ class Sweeper:
     async def _sweep_uploads(self, turn: Turn, swept: Swept, now: datetime) -> None:
         """Forget uploads whose time is up; parts last, since what they are joined to needs them."""
         for expired in (self._expiry.uploads, self._expiry.parts):
-            removed = True
-            while removed:
-                removed = False
-                for id in await expired(now, IDS_AT_ONCE):
+            before = -1
+            while before < swept.uploads:
+                before = swept.uploads
+                for ids in batched(await expired(now, IDS_AT_ONCE), COMMITS_AT_ONCE):
                     await turn.keep()
-                    async with self._storage.unheld(id) as unheld:
-                        if unheld and await self._expiry.forget(id, now=now):
-                            await self._storage.discard_draft(id)
-                            swept.uploads += 1
-                            removed = True
+                    async with asyncio.TaskGroup() as tasks:
+                        forgotten = [tasks.create_task(self._forget(id, now)) for id in ids]
+                    swept.uploads += sum(each.result() for each in forgotten)
+
+    async def _forget(self, id: str, now: datetime) -> bool:
+        async with self._storage.unheld(id) as unheld:
+            if not unheld or not await self._expiry.forget(id, now=now):
+                return False
+            await self._storage.discard_draft(id)
+            return True
 
     async def _sweep_drafts(self, turn: Turn, swept: Swept, before: datetime) -> None:
         for ids in batched(await self._storage.drafts(before), IDS_AT_ONCE):
@@ -136,13 +142,10 @@ async def keep_sweeping(sweeper: Sweeper) -> None:
     done_before = None
     while True:
         try:
-            swept = await sweeper.sweep(done_before=done_before)
-        except TurnLost:
-            pass
-        except (OSError, Error, FileserviceError):
+            with contextlib.suppress(TurnLost):
+                if swept := await sweeper.sweep(done_before=done_before):
+                    log.info("%s", swept)
+        except* (OSError, Error, FileserviceError):
             log.exception("A sweep failed; the next look is in %d seconds.", LOOK_SECONDS)
-        else:
-            if swept:
-                log.info("%s", swept)
         await asyncio.sleep(LOOK_SECONDS)
         done_before = datetime.now(UTC) - PERIOD

@@ -304,3 +304,14 @@ def test_a_time_of_grace_is_not_negative(root: Path) -> None:
         1,
         "CommandError: --grace must be 0 or more.\n",
     )
+
+
+def test_a_sweep_that_fails_is_told_and_the_service_goes_on(root: Path) -> None:
+    broken = Planted("broken", OVER, "", "")
+    broken.plant(root)
+    (root / "uploads" / "incoming" / broken.id).mkdir(parents=True)
+    with serving(root, ACCESS="open") as running:
+        wait_until(lambda: "IsADirectoryError" in running.log.read_text())
+
+        assert "A sweep failed" in running.log.read_text()
+        assert running.ask("PUT", "/files/a", b"hello").status == 201

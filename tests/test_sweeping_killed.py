@@ -16,7 +16,6 @@ pytestmark = pytest.mark.long
 LEFT = [planted for planted in PLANTED if not planted.open]
 ROWS = {planted.id for planted in LEFT if "row" in planted.stays.split()}
 BYTES = {place for planted in LEFT for place in planted.places(planted.stays)}
-GONE = {place for planted in LEFT for place in planted.places(planted.bytes)} - BYTES
 
 
 def killed(root: Path, fault: str) -> bool:
@@ -56,5 +55,5 @@ def test_a_sweep_that_is_killed_at_any_step_is_mended_by_the_next(
         shutil.rmtree(root)
         if not was_killed:
             assert mended.stdout == NOTHING
-            assert step > len(GONE)
+            assert step > 2  # of one thread; several share the work
             break
