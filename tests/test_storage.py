@@ -1,9 +1,12 @@
 """What every storage promises; runs on each implementation."""
 
 import asyncio
+import errno
+import fcntl
 import hashlib
 import os
 import stat
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ import pytest
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
 from fileservice.storage.writing import ALL_BLOCKS, LARGEST_BLOCK, SMALLEST_BLOCK
+from tests.conftest import need_program
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - tmpfs: its reads cannot be told not to wait
 ID = "abcdefghijklmnopqrstuvwxyz"
@@ -241,3 +245,206 @@ def test_free_bytes_are_what_the_disk_says(storage: LocalStorage) -> None:
     disk = os.statvfs(storage.root)
 
     assert abs(storage.free_bytes() - disk.f_bavail * disk.f_frsize) < 1 << 30
+
+
+async def draft_of(storage: LocalStorage, id: str, size: int, *chunks: bytes) -> None:
+    """Append to a draft what is then told to be durable."""
+    async with storage.reopen(id, size) as draft:
+        await draft.trim()
+        for chunk in chunks:
+            await draft.write(chunk)
+        await draft.flush()
+        await draft.sync()
+        draft.keep_digest()
+
+
+def another(storage: LocalStorage) -> LocalStorage:
+    """Return the same storage as another worker has it."""
+    return LocalStorage(storage.root, storage.threads.executor, storage.threads.executor)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("sizes", [(5, 6), (0, 5, 0), (3_000_000, 1, LARGEST_BLOCK)])
+async def test_a_draft_that_is_gone_on_with_becomes_one_blob(
+    storage: LocalStorage, elsewhere: bool, sizes: tuple[int, ...]
+) -> None:
+    done = b""
+    for size in sizes:
+        more = os.urandom(size)
+        await draft_of(storage, ID, len(done), more)
+        done += more
+        storage = another(storage) if elsewhere else storage
+
+    async with storage.reopen(ID, len(done)) as draft:
+        assert not draft.is_whole
+        sha256 = await draft.finish()
+
+    assert sha256 == hashlib.sha256(done).hexdigest()
+    assert files(storage) == [storage.path(ID)]
+    assert storage.path(ID).read_bytes() == done
+
+
+async def test_a_draft_is_rewound_to_where_it_was_opened(storage: LocalStorage) -> None:
+    await draft_of(storage, ID, 0, b"hello")
+    async with storage.reopen(ID, 5) as draft:
+        await draft.write(b"x" * 3_000_000)
+        await draft.flush()
+        await draft.write(b"y")
+        await draft.rewind()
+        assert draft.size == 5
+        await draft.write(b" world")
+        sha256 = await draft.finish()
+
+    assert sha256 == hashlib.sha256(b"hello world").hexdigest()
+    assert storage.path(ID).read_bytes() == b"hello world"
+
+
+async def test_what_came_after_what_is_durable_is_forgotten(storage: LocalStorage) -> None:
+    await draft_of(storage, ID, 0, b"hello, and what nobody was told")
+    async with storage.reopen(ID, 5) as draft:
+        await draft.trim()
+        sha256 = await draft.finish()
+
+    assert storage.path(ID).read_bytes() == b"hello"
+    assert sha256 == hashlib.sha256(b"hello").hexdigest()
+
+
+async def test_one_writes_to_a_draft_and_nobody_else(storage: LocalStorage) -> None:
+    async with storage.reopen(ID, 0) as draft:
+        await draft.write(b"hello")
+        assert await another(storage).is_written_to(ID)
+        for other in (storage, another(storage)):
+            with pytest.raises(BlockingIOError):
+                await other.reopen(ID, 0).__aenter__()
+
+    assert not await storage.is_written_to(ID)
+
+
+@pytest.mark.parametrize("size", [6, 1 << 40])
+async def test_a_draft_that_lost_durable_bytes_is_not_opened(
+    storage: LocalStorage, size: int
+) -> None:
+    await draft_of(storage, ID, 0, b"hello")
+
+    for id in (ID, ID[::-1]):
+        with pytest.raises(EOFError):
+            await storage.reopen(id, size).__aenter__()
+
+    assert storage.threads.writers == 0
+    assert not await storage.is_written_to(ID)
+    assert len(files(storage)) == 1
+
+
+async def test_a_blob_in_its_place_is_whole_and_not_written_to(storage: LocalStorage) -> None:
+    await draft_of(storage, ID, 0, b"hello")
+    async with storage.reopen(ID, 5) as draft:
+        await draft.finish()
+
+    async with another(storage).reopen(ID, 0) as draft:
+        assert draft.is_whole
+        assert draft.size == 5
+        assert await draft.finish() == hashlib.sha256(b"hello").hexdigest()
+
+
+async def test_another_sha256_than_expected_leaves_a_draft(storage: LocalStorage) -> None:
+    async with storage.reopen(ID, 0) as draft:
+        await draft.write(b"hello")
+        await draft.finish("ab" * 32)
+
+    assert not storage.path(ID).exists()
+    await storage.discard_draft(ID)
+    await storage.discard_draft(ID)
+    assert files(storage) == []
+
+
+async def test_drafts_are_joined_and_stay(storage: LocalStorage) -> None:
+    parts = {f"{n}" * 26: os.urandom(size) for n, size in enumerate((5, 0, 70_000, 3_000_000))}
+    for id, content in parts.items():
+        await draft_of(storage, id, 0, content)
+    async with storage.reopen(ID, 0) as draft:
+        await draft.splice([*parts, *parts])
+        sha256 = await draft.finish()
+
+    content = b"".join(parts.values()) * 2
+    assert storage.path(ID).read_bytes() == content
+    assert sha256 == hashlib.sha256(content).hexdigest()
+    assert len(files(storage)) == 1 + len(parts)
+
+
+async def test_a_kernel_that_does_not_copy_joins_all_the_same(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(errno.EXDEV, "as of a file system that cannot")
+
+    monkeypatch.setattr("os.copy_file_range", refused)
+    await draft_of(storage, "a" * 26, 0, b"hello" * 500_000)
+    async with storage.reopen(ID, 0) as draft:
+        await draft.splice(["a" * 26] * 2)
+        await draft.finish()
+
+    assert storage.path(ID).read_bytes() == b"hello" * 1_000_000
+
+
+async def test_a_part_that_is_gone_is_told(storage: LocalStorage) -> None:
+    async with storage.reopen(ID, 0) as draft:
+        with pytest.raises(EOFError, match="part"):
+            await draft.splice(["a" * 26])
+
+
+@pytest.mark.parametrize("becomes", ["a blob", "nothing"])
+async def test_a_draft_that_goes_while_it_is_opened_is_looked_for_again(
+    storage: LocalStorage, becomes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await draft_of(storage, ID, 0, b"hello")
+    draft = storage.root / "incoming" / ID
+    lock = fcntl.flock
+
+    def late(file: int, how: int) -> None:
+        """Lock what somebody else has let go of only after he moved it."""
+        monkeypatch.setattr("fcntl.flock", lock)
+        if becomes == "a blob":
+            storage.path(ID).parent.mkdir()
+            draft.rename(storage.path(ID))
+        else:
+            draft.unlink()
+        lock(file, how)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    if becomes == "a blob":
+        async with storage.reopen(ID, 3) as found:
+            assert found.is_whole
+            assert found.size == 5
+    else:
+        with pytest.raises(EOFError):
+            await storage.reopen(ID, 3).__aenter__()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[LocalStorage]:
+    """Return a storage of two megabytes."""
+    mount = need_program("mount")
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    full = tmp_path / "full"
+    full.mkdir()
+    subprocess.run([mount, "-t", "tmpfs", "-o", "size=2m", "none", str(full)], check=True)
+    try:
+        with ThreadPoolExecutor(2) as executor:
+            local = LocalStorage(full, executor, executor)
+            local.prepare()
+            yield local
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
+
+
+async def test_a_full_disk_leaves_what_was_durable(small: LocalStorage) -> None:
+    await draft_of(small, ID, 0, b"hello")
+
+    with pytest.raises(OSError, match="No space"):
+        await draft_of(small, ID, 5, b"x" * 5_000_000)
+
+    await draft_of(small, ID, 5, b" world")
+    async with small.reopen(ID, 11) as draft:
+        await draft.finish()
+    assert small.path(ID).read_bytes() == b"hello world"
