@@ -6,7 +6,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
-from fileservice.http import partialputs, resumption, tus
+from fileservice.http import partialputs, resumption, tus, uploadfields
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.creations import described, described_upload
 from fileservice.http.downloading import absent
@@ -19,8 +19,8 @@ from fileservice.resumables import Resumable
 
 def protocols(request: ASGIRequest) -> dict[str, str]:
     """Return what an answer to OPTIONS says of resumable uploads."""
-    accepted = f"{resumption.CONTENT_TYPE}, {tus.CONTENT_TYPE}"
-    return tus.options(request) | resumption.options(request) | {"Accept-Patch": accepted}
+    accepted = f"{uploadfields.CONTENT_TYPE}, {tus.CONTENT_TYPE}"
+    return tus.options(request) | uploadfields.options(request) | {"Accept-Patch": accepted}
 
 
 @methods("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", options=protocols)
@@ -47,7 +47,7 @@ async def standing(request: NativeRequest, key: str) -> HttpResponseBase:
     upload = await resources_of(request).resuming.settle(resumable(request, key))
     response = HttpResponse()
     tus.tell_all(response, upload)
-    resumption.tell(request, response, upload)
+    uploadfields.tell(request, response, upload)
     return response
 
 

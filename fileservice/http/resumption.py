@@ -2,13 +2,11 @@
 Resumable uploads as the IETF drafts them: draft-ietf-httpbis-resumable-upload, interop version 8.
 
 `Upload-Complete: ?0` at /files/ begins one, and PATCH of its link to keep goes on with it. What
-comes whole, `?1`, is taken as any other body: whoever is cut off knows no link to go on with.
+comes whole, `?1`, is taken as any other body where its sender cannot be told the link by 104.
 """
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from functools import wraps
 from http import HTTPStatus
 
 from django.core.handlers.asgi import ASGIRequest
@@ -27,10 +25,9 @@ from fileservice.errors import (
     LengthExceeded,
     Locked,
     NotFound,
-    OffsetMismatch,
     UnsupportedRequest,
 )
-from fileservice.http.answers import View, document, problem, shape_of, text
+from fileservice.http.answers import document, shape_of, text
 from fileservice.http.body import ClientGone
 from fileservice.http.creations import created, described_upload, links
 from fileservice.http.lifespan import resources_of
@@ -51,82 +48,25 @@ from fileservice.http.resuming import (
     path_of,
     resumable,
 )
+from fileservice.http.uploadfields import (
+    CONTENT_TYPE,
+    VERSION_FIELD,
+    VERSIONS,
+    completeness,
+    in_its_terms,
+    limit,
+    tell,
+    told_length,
+)
 from fileservice.http.visitors import admit, check_origin
 from fileservice.ledger import StoredFile
 from fileservice.resumables import Resumable
-from fileservice.structured import format_counts, parse_boolean, parse_count
+from fileservice.structured import parse_count
 
-CONTENT_TYPE = "application/partial-upload"
-VERSION_FIELD = "Upload-Draft-Interop-Version"
-# Of draft-05, which calls one limit by another name, to draft-15; their fields are the same.
-VERSIONS = ("6", "7", "8")
 # What proxies add to a request (RFC 7239, RFC 9110 7.6.3).
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
-PROBLEMS = "https://iana.org/assignments/http-problem-types#"
-PROBLEM_TYPES: dict[type[FileserviceError], str] = {
-    OffsetMismatch: f"{PROBLEMS}mismatching-upload-offset",
-    InconsistentLength: f"{PROBLEMS}inconsistent-upload-length",
-    CompletedUpload: f"{PROBLEMS}completed-upload",
-}
 
 type Take = Callable[[NativeRequest, bytes, int | None], Awaitable[StoredFile]]
-
-
-def completeness(request: ASGIRequest) -> bool | None:
-    """Return whether the body is the rest of the whole; None where the request does not say."""
-    return parse_boolean(request.META.get("HTTP_UPLOAD_COMPLETE", ""))
-
-
-def told_length(request: ASGIRequest) -> int | None:
-    """Return how many bytes the whole is said to have."""
-    return parse_count(request.META.get("HTTP_UPLOAD_LENGTH", ""))
-
-
-def options(request: ASGIRequest) -> dict[str, str]:
-    """Return what an answer to OPTIONS says of this protocol."""
-    return {"Upload-Limit": limit(request, resources_of(request).options.resume_seconds)}
-
-
-def limit(request: ASGIRequest, seconds: float | None = None) -> str:
-    """Return an Upload-Limit: the largest file, and for how long an upload can be gone on with."""
-    limits = {"max-size": resources_of(request).options.max_upload_bytes}
-    if seconds is not None:
-        limits["max-age"] = max(0, int(seconds))
-    return format_counts(limits)
-
-
-def in_its_terms(view: View) -> View:
-    """Answer what the view raises as problems of this protocol's types."""
-
-    @wraps(view)
-    async def answered(request: NativeRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        response: HttpResponseBase
-        try:
-            response = await view(request, *args, **kwargs)
-        except LengthExceeded as error:
-            response = refusal(request, InconsistentLength(error.detail))
-        except FileserviceError as error:
-            response = refusal(request, error)
-        version = request.META.get("HTTP_UPLOAD_DRAFT_INTEROP_VERSION")
-        if version in VERSIONS:
-            response[VERSION_FIELD] = version
-        return response
-
-    return answered
-
-
-def refusal(request: ASGIRequest, error: FileserviceError) -> HttpResponse:
-    """
-    Answer with what went wrong.
-
-    `Upload-Complete: ?1` says that everything came, and then something was wrong with it.
-    """
-    error.headers.setdefault("Upload-Complete", "?0")
-    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        error.headers["Upload-Limit"] = limit(request)
-    if type(error) in PROBLEM_TYPES:
-        error.extensions["type"] = PROBLEM_TYPES[type(error)]
-    return problem(request, error, otherwise="json")
 
 
 @in_its_terms
@@ -332,14 +272,3 @@ def ended(request: ASGIRequest, file: StoredFile) -> HttpResponseBase:
     if weigh_sha256(request.META.get("HTTP_WANT_REPR_DIGEST", "")) != 0:
         response["Repr-Digest"] = format_sha256(file.sha256)
     return response
-
-
-def tell(request: ASGIRequest, response: HttpResponseBase, upload: Resumable) -> None:
-    """Say where an upload stands."""
-    response["Cache-Control"] = "no-store"
-    response["Upload-Offset"] = str(upload.offset)
-    response["Upload-Complete"] = "?0" if upload.is_open else "?1"
-    if upload.length is not None:
-        response["Upload-Length"] = str(upload.length)
-    left = (upload.expires_at - datetime.now(UTC)).total_seconds() if upload.is_open else None
-    response["Upload-Limit"] = limit(request, left)

@@ -31,6 +31,7 @@ from fileservice.http.representation import (
 )
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import limits_of
+from fileservice.http.uploadfields import completeness
 from fileservice.http.visitors import (
     TOKEN_FIELD,
     admit,
@@ -58,7 +59,7 @@ async def files(request: NativeRequest) -> HttpResponseBase:
         return await put(request)
     if tus.is_spoken(request):
         return await tus.create(request)
-    complete = resumption.completeness(request)
+    complete = completeness(request)
     if complete is None or (complete and is_form(request)):
         return await post_form(request)
     return await resumption.create(request, take)
@@ -86,7 +87,7 @@ def raw_name(request: NativeRequest, rest: str) -> bytes:
 
 async def put(request: NativeRequest, name: bytes | None = None) -> HttpResponseBase:
     """Take a raw body as one file, or as the first bytes of one."""
-    if resumption.completeness(request) is not None:
+    if completeness(request) is not None:
         return await resumption.create(request, take, name)
     return created(request, [await take(request, name or UNNAMED)])
 
