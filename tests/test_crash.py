@@ -16,6 +16,7 @@ import pytest
 
 from tests.client import FORM_TYPE, file_part, form_body
 from tests.conftest import CHECKOUT, START_SECONDS, Server, need_program, serving
+from tests.test_tus import TUS, append, create
 
 pytestmark = pytest.mark.long
 
@@ -214,6 +215,40 @@ def test_what_was_told_survives_a_cut_of_the_power(migrated: Path, disk: Disk, t
             assert_kept(restarted, kept)
             assert restarted.ask("GET", f"/files/{gone['id']}").status == 404
             assert not any(path.name == gone["id"] for path in restarted.stored())
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_offsets_that_were_told_survive_a_cut_of_the_power(
+    migrated: Path, disk: Disk, turn: int
+) -> None:
+    with serving(migrated, ACCESS="open", MIN_FREE_BYTES="0") as running:
+        os.sync()  # as above
+        told = {}
+        for size in (0, 1, 100_000 + turn, 3_000_000):
+            path = create(running, Upload_Length="4000000").headers["location"]
+            content = os.urandom(size)
+            answer = append(running, path, 0, content)
+            told[path] = content, int(answer.headers["upload-offset"])
+        half = create(running, Upload_Length="4", Upload_Concat="partial").headers["location"]
+        append(running, half, 0, b"half")
+
+        disk.cut_the_power()
+        running.process.kill()
+        running.process.wait(START_SECONDS)
+        disk.restore_the_power()
+
+        with serving(running.root, ACCESS="open", MIN_FREE_BYTES="0") as restarted:
+            for path, (content, offset) in told.items():
+                assert offset == len(content)
+                head = restarted.ask("HEAD", path, None, TUS)
+                assert head.headers["upload-offset"] == str(offset)
+                rest = os.urandom(4_000_000 - offset)
+                assert append(restarted, path, offset, rest).status == 204
+                file = restarted.ask("GET", path, headers=JSON).json
+                assert file["sha256"] == hashlib.sha256(content + rest).hexdigest()
+            joined = create(restarted, Upload_Concat=f"final;{half} {half}").headers["location"]
+            file = restarted.ask("GET", joined, headers=JSON).json
+            assert file["sha256"] == hashlib.sha256(b"halfhalf").hexdigest()
 
 
 def test_the_cut_of_the_power_does_harm_what_was_not_synced(disk: Disk) -> None:
