@@ -149,6 +149,17 @@ def test_what_comes_whole_is_answered_as_ever_and_as_complete(server: Server, me
     assert answer.headers["repr-digest"] == digest("sha-256", b"hello")
 
 
+def test_a_page_that_sends_is_not_sent_away(server: Server) -> None:
+    page = {"Accept": "text/html"}
+    path = begun(server, b"hello")
+
+    last = append(server, path, 5, b"", complete=True, **page)
+    again = server.ask("PUT", path, b"hello", page)
+
+    assert (last.status, last.headers["upload-complete"]) == (201, "?1")
+    assert (again.status, again.text) == (200, last.text)
+
+
 def test_what_comes_whole_in_chunks_must_have_the_length_told(server: Server) -> None:
     before = server.stored()
     head = (

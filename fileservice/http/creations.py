@@ -5,7 +5,6 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 from fileservice.http.answers import document, shape_of, text
@@ -57,11 +56,9 @@ def described_upload(request: ASGIRequest, upload: Resumable) -> dict[str, objec
 
 
 def created(request: ASGIRequest, stored: Sequence[StoredFile]) -> HttpResponseBase:
-    """Answer a creation: a browser goes home, a program gets 201."""
-    shape = shape_of(request)
-    if shape == "page":
-        return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
-    if shape == "json":
+    """Answer a creation with the links to what was created."""
+    response: HttpResponseBase
+    if shape_of(request) == "json":
         content = {"files": [described(request, one) for one in stored]}
         response = document(content, HTTPStatus.CREATED)
     else:

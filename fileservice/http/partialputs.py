@@ -74,8 +74,7 @@ def told_again(request: ASGIRequest, upload: Resumable, brought: Append) -> Http
     if end != upload.offset:
         raise elsewhere(request, upload, brought)
     response = created(request, [file_of(request, upload)])
-    if response.status_code == HTTPStatus.CREATED:
-        response.status_code = HTTPStatus.OK
+    response.status_code = HTTPStatus.OK
     return response
 
 

@@ -4,8 +4,10 @@ from collections.abc import AsyncIterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
+from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 from fileservice.errors import (
@@ -17,7 +19,7 @@ from fileservice.errors import (
     UnsupportedRequest,
 )
 from fileservice.http import resumption, tus
-from fileservice.http.answers import methods
+from fileservice.http.answers import methods, shape_of
 from fileservice.http.arriving import give_out
 from fileservice.http.creations import created
 from fileservice.http.forms import Form, boundary_of
@@ -150,6 +152,8 @@ async def post_form(request: NativeRequest) -> HttpResponseBase:
         if not uploads:
             raise NoFile("The form holds no file; send one as the field `file`.")
         stored = await finish(resources.ledger, uploads)
+    if shape_of(request) == "page":
+        return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
     return created(request, stored)
 
 
