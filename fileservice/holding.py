@@ -10,12 +10,15 @@ import contextlib
 import logging
 import os
 import platform
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from fileservice.errors import Locked, NotFound
-from fileservice.resumables import Resumable, Resumables
+from django.db import Error
+
+from fileservice.errors import FileserviceError, Locked, NotFound
+from fileservice.resumables import LeaseLost, Resumable, Resumables
 from fileservice.storage import Storage
 
 log = logging.getLogger("fileservice.resuming")
@@ -136,7 +139,7 @@ class Holdings:
                 for holding in held:
                     await holding.let_go.wait()
 
-    async def look_after(self) -> None:
+    async def keep_looking(self) -> None:
         """Hear what other workers ask of this one, and hold what is held, until cancelled."""
         clock = asyncio.get_running_loop().time
         renewed = clock()
@@ -144,17 +147,37 @@ class Holdings:
             await asyncio.sleep(LOOK_SECONDS)
             if not self._held:
                 continue
-            for id in self._resumables.asked_of(self._owner):
-                if id in self._held:
-                    self._held[id].interrupt()
-            if clock() - renewed > RENEW_SECONDS:
-                renewed = clock()
-                ids = list(self._held)
-                await self._resumables.renew(ids, self._owner, now=datetime.now(UTC))
+            try:
+                self._hear()
+                if clock() - renewed > RENEW_SECONDS:
+                    renewed = clock()
+                    ids = list(self._held)
+                    await self._resumables.renew(ids, self._owner, now=datetime.now(UTC))
+            except (Error, sqlite3.Error, FileserviceError):
+                log.exception("Leases of uploads could not be looked after.")
+
+    def _hear(self) -> None:
+        for id in self._resumables.asked_of(self._owner):
+            if id in self._held:
+                self._held[id].interrupt()
 
 
 def ignored() -> None:
     """Do not let go: what is done is short, or must be done once."""
+
+
+@contextlib.contextmanager
+def busy_where_lost() -> Iterator[None]:
+    """
+    Say what it means that another has the lock or the lease.
+
+    Raises:
+        Locked: one has.
+    """
+    try:
+        yield
+    except (BlockingIOError, LeaseLost) as error:
+        raise busy() from error
 
 
 def busy() -> Locked:

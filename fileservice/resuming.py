@@ -5,36 +5,21 @@ An upload is open until its last byte is durable, then finished: the file is the
 it had from the start. Who asks where it stands is told what a power cut leaves.
 """
 
-import asyncio
 import contextlib
-import logging
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from django.db import Error
-
 from fileservice.appending import Append, Appending, agreed, other_offset
-from fileservice.errors import DigestMismatch, Expired, FileserviceError
+from fileservice.errors import Expired
+from fileservice.finishing import Finishing
 from fileservice.following import Following
-from fileservice.holding import Holding, Holdings, busy, ignored
-from fileservice.ledger import Ledger, StoredFile
-from fileservice.mediatypes import HEAD_BYTES, media_type
+from fileservice.holding import Holding, Holdings, busy_where_lost, ignored
+from fileservice.ledger import Ledger
 from fileservice.resumables import LeaseLost, Resumable, Resumables
 from fileservice.storage import Draft, Storage
-from fileservice.tasks import Flights, beside, to_its_end
-from fileservice.uploads import Limits, check_room, delete, disk_errors
-
-log = logging.getLogger("fileservice.resuming")
-
-# A concatenation that takes longer is answered while it goes on.
-JOIN_SECONDS = 10.0
-# Between two looks for what a killed worker left complete, but no file.
-LOOK_SECONDS = 30.0
-
-# Parts that have become a file, for who joins them a second time.
-PARTS_STAY = timedelta(hours=1)
+from fileservice.tasks import beside, to_its_end
+from fileservice.uploads import Limits, check_room, delete
 
 
 class Resuming:
@@ -55,7 +40,7 @@ class Resuming:
         self._following = following
         self._lifetime = lifetime
         self._holdings = Holdings(storage, resumables)
-        self._finishing: Flights[str, None] = Flights()
+        self._finishing = Finishing(storage, resumables, self._holdings)
 
     def find(self, key: str) -> Resumable | None:
         """
@@ -85,7 +70,7 @@ class Resuming:
         expires = datetime.now(UTC) + self._lifetime
         resumable = await self._resumables.add(replace(resumable, expires_at=expires))
         if resumable.is_open and (resumable.kind == "final" or resumable.is_complete):
-            await self._finish_soon(resumable.id)
+            await self._finishing.soon(resumable.id)
         return self._now(resumable)
 
     async def settle(self, resumable: Resumable) -> Resumable:
@@ -100,7 +85,7 @@ class Resuming:
             return resumable
         is_held = self._holdings.is_held(resumable.id)
         if resumable.is_complete and not is_held:
-            _ = self._finish_aside(resumable.id)
+            _ = self._finishing.aside(resumable.id)
         if resumable.is_complete or not is_held:
             return resumable
         async with self._holdings.hold(resumable.id, ignored) as holding:
@@ -141,7 +126,7 @@ class Resuming:
         async with self._holdings.hold(resumable.id, ignored) as holding:
             if holding.resumable.is_open:
                 with busy_where_lost():
-                    await self._fail(holding.resumable)
+                    await self._finishing.fail(holding.resumable)
 
     async def delete(self, resumable: Resumable) -> bool:
         """
@@ -177,7 +162,10 @@ class Resuming:
     async def watching(self) -> AsyncIterator[None]:
         """Do in the background what nobody waits for, until the end of the block."""
         try:
-            async with beside(self._keep_looking_after()), beside(self._keep_finishing()):
+            async with (
+                beside(self._holdings.keep_looking()),
+                beside(self._finishing.keep_looking()),
+            ):
                 yield
         finally:
             await self._finishing.close()
@@ -186,34 +174,10 @@ class Resuming:
     def _now(self, resumable: Resumable) -> Resumable:
         return self._resumables.find(resumable.id) or resumable
 
-    @contextlib.asynccontextmanager
-    async def _reopened(self, held: Resumable) -> AsyncIterator[Draft]:
-        """
-        Open the draft of an upload, and only then look whose lease it is.
-
-        Who was stopped after taking it, for longer than others wait, knows an offset that is no
-        longer the last; behind the lock nobody else can write any more.
-
-        Raises:
-            Locked: somebody else writes, or has written.
-            Expired: bytes are missing that were durable; the upload has failed.
-            InsufficientStorage, ServiceUnavailable: see `uploads.disk_errors`.
-        """
-        with disk_errors(), busy_where_lost():
-            try:
-                async with self._storage.reopen(held.id, held.offset) as draft:
-                    self._resumables.check(held)
-                    await draft.trim()
-                    yield draft
-            except EOFError as error:
-                log.critical("Bytes of the upload %s are lost: %s.", held.id, error)
-                await self._resumables.fail(held)
-                raise Expired("Bytes of this upload, or a part of it, are gone.") from error
-
     async def _write(self, holding: Holding, append: Append, limits: Limits) -> None:
-        async with self._reopened(holding.resumable) as draft:
+        async with self._finishing.reopened(holding.resumable) as draft:
             if draft.is_whole:
-                await self._finish(holding, draft)
+                await self._finishing.finish(holding, draft)
                 raise other_offset(holding.resumable, append)
             appending = Appending(
                 self._resumables, self._following, holding, draft, append, self._lifetime
@@ -231,100 +195,7 @@ class Resuming:
         await appending.end(arrived=arrived)
         # What was to be the end and is not may have been too long, and then is no file.
         if holding.resumable.is_complete and (arrived or not appending.is_last):
-            await self._finish(holding, draft)
-
-    async def _finish(self, holding: Holding, draft: Draft) -> None:
-        """
-        Make a file of what is whole; of a part, note that it is.
-
-        Raises:
-            EOFError: it has not as many bytes as it should.
-        """
-        held = replace(holding.resumable, offset=draft.size, length=draft.size)
-        if holding.resumable.length not in (None, draft.size):
-            raise EOFError(f"there are {draft.size} of {holding.resumable.length} bytes")
-        file = None if held.kind == "part" else await self._placed(held, draft)
-        await self._resumables.finish(held, file, parts_expire=datetime.now(UTC) + PARTS_STAY)
-        holding.resumable = replace(held, state="finished")
-
-    async def _placed(self, held: Resumable, draft: Draft) -> StoredFile:
-        sha256 = await draft.finish(held.sha256)
-        if held.sha256 not in ("", sha256):
-            await self._fail(held)
-            raise DigestMismatch(
-                f"The bytes that arrived have the SHA-256 {sha256}; nothing was stored."
-            )
-        size = min(held.offset, HEAD_BYTES)
-        head = self._storage.peek(held.id, 0, size)
-        if head is None:
-            head = await self._storage.fetch(held.id, 0, size)
-        return file_of(held, sha256, head)
-
-    async def _fail(self, held: Resumable) -> None:
-        await self._resumables.fail(held)
-        await self._storage.discard_draft(held.id)
-
-    async def _finish_soon(self, id: str) -> None:
-        """Make a file of what has all its bytes; return when it is one, or after a while."""
-        finishing = self._finish_aside(id)
-        await asyncio.wait([finishing], timeout=JOIN_SECONDS)
-        if finishing.done():
-            finishing.result()
-
-    def _finish_aside(self, id: str) -> "asyncio.Future[None]":
-        joined = self._finishing.join(id, lambda: self._complete(id))
-        finishing = asyncio.ensure_future(joined)
-        finishing.add_done_callback(heard)
-        return finishing
-
-    async def _complete(self, id: str) -> None:
-        """Make a file of what has all its bytes: an upload, or the parts of a final one."""
-        async with self._holdings.hold(id, ignored) as holding:
-            held = holding.resumable
-            if not held.is_open:
-                return
-            async with self._reopened(held) as draft:
-                if held.parts and not draft.is_whole:
-                    await draft.splice(held.parts)
-                if held.kind == "part":
-                    await draft.sync()
-                await self._finish(holding, draft)
-
-    async def _keep_looking_after(self) -> None:
-        while True:
-            try:
-                await self._holdings.look_after()
-            except (Error, sqlite3.Error, FileserviceError):
-                log.exception("Leases of uploads could not be looked after.")
-
-    async def _keep_finishing(self) -> None:
-        while True:
-            try:
-                for id in self._resumables.left(datetime.now(UTC)):
-                    _ = self._finish_aside(id)
-            except (sqlite3.Error, FileserviceError):
-                log.exception("What a killed worker left could not be looked for.")
-            await asyncio.sleep(LOOK_SECONDS)
-
-
-@contextlib.contextmanager
-def busy_where_lost() -> Iterator[None]:
-    """
-    Say what it means that another has the lock or the lease.
-
-    Raises:
-        Locked: one has.
-    """
-    try:
-        yield
-    except (BlockingIOError, LeaseLost) as error:
-        raise busy() from error
-
-
-def heard(finishing: "asyncio.Future[None]") -> None:
-    """Log what went wrong where nobody waits for it."""
-    if not finishing.cancelled() and (error := finishing.exception()) is not None:
-        log.error("An upload could not be made a file: %s", error)
+            await self._finishing.finish(holding, draft)
 
 
 def check_state(resumable: Resumable) -> None:
@@ -339,18 +210,3 @@ def check_state(resumable: Resumable) -> None:
     kept = resumable.state == "finished" and resumable.kind != "part"
     if not kept and resumable.expires_at <= datetime.now(UTC):
         raise Expired("This upload was not finished in time; begin a new one.")
-
-
-def file_of(held: Resumable, sha256: str, head: bytes) -> StoredFile:
-    """Return the row of the file that an upload has become."""
-    return StoredFile(
-        id=held.id,
-        key=held.key,
-        name=held.name,
-        name_changed=held.name_changed,
-        size=held.offset,
-        sha256=sha256,
-        media_type=media_type(head, held.name),
-        created_at=held.created_at,
-        sender=held.sender,
-    )
