@@ -602,4 +602,4 @@ def test_uploads_are_what_a_model_of_them_is(
 def test_uploads_are_what_a_model_of_them_is_at_length(
     migrated: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    check(migrated, django_db_blocker, max_examples=500, stateful_step_count=60)
+    check(migrated, django_db_blocker, max_examples=300, stateful_step_count=60)
