@@ -22,6 +22,7 @@ FROM_OTHER = {"Origin": OTHER, "Sec-Fetch-Site": "cross-site"}
 ASKING = {"Access-Control-Request-Method": "PATCH"}
 TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {"Content-Type": "application/offset+octet-stream"}
+FORM = form_body(file_part(b"a", b"hello"))
 LIMIT = 600_000
 LARGE = 400_000  # more than is held whole
 
@@ -97,7 +98,7 @@ ANSWERS: list[tuple[int, str, str, bytes, dict[str, str]]] = [
     (204, "PATCH", "{begun}", b"", {**BEARER, **TUS, **BYTES, "Upload-Offset": "0"}),
     (206, "GET", "{small}", b"", {"Range": "bytes=1-2"}),
     (206, "GET", "{large}", b"", {"Range": "bytes=1-"}),
-    (303, "PUT", "/files/a", b"hello", {**BEARER, "Accept": "text/html"}),
+    (303, "POST", "/files/", FORM, {**BEARER, **FORM_TYPE, "Accept": "text/html"}),
     (304, "GET", "{small}", b"", {"If-None-Match": "*"}),
     (400, "PUT", "/files/..%2Fa", b"hello", BEARER),
     (400, "GET", "/", b"", {"Host": "evil.example"}),
