@@ -31,7 +31,10 @@ NEWEST = "SELECT key FROM fileservice_resumableupload ORDER BY created_at DESC L
 type Running = subprocess.Popen[str]
 
 
-@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
+@pytest.fixture(
+    params=[SHELLS[0], *(pytest.param(shell, marks=pytest.mark.long) for shell in SHELLS[1:])],
+    ids=lambda shell: shell[0],
+)
 def shell(request: pytest.FixtureRequest) -> Sequence[str]:
     need_program("curl")
     need_program(request.param[0])
@@ -209,6 +212,7 @@ def test_a_stalled_connection_that_ends_is_gone_on_with(
     assert_stored(server, link, file)
 
 
+@pytest.mark.long
 def test_it_goes_on_when_a_killed_service_is_started_again(migrated: Path, file: Path) -> None:
     with serving(migrated, ACCESS="open") as killed, fault_proxy(killed.address) as proxy:
         script = script_of(proxy)
