@@ -35,6 +35,10 @@ def issue(root: Path, people: str, *options: str) -> subprocess.CompletedProcess
     return manage(root, "certificates", "issue", people, "--template", "award", *options)
 
 
+# What a list says is read alike over HTTP, which takes no program of its own for each case.
+LONG = pytest.mark.long
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [
@@ -86,10 +90,10 @@ def test_what_was_issued_here_the_service_knows(root: Path) -> None:
     [
         ("name,points\nAda,7\n,3\nBob\n", "Line 4: The line has 1 cells"),
         ("name,points\nAda,7\n,3\nBob,4\n", "Line 3: The template asks for 'name'"),
-        ("name,other\nAda,7\n", "Line 1: 'other' cannot be given"),
-        ("name\nAda \U000f0000\n", "Line 2: "),
-        ("name\n", "has no line for a certificate"),
-        ("name,name\n", "two columns with the name"),
+        pytest.param("name,other\nAda,7\n", "Line 1: 'other' cannot be given", marks=LONG),
+        pytest.param("name\nAda \U000f0000\n", "Line 2: ", marks=LONG),
+        pytest.param("name\n", "has no line for a certificate", marks=LONG),
+        pytest.param("name,name\n", "two columns with the name", marks=LONG),
     ],
 )
 def test_a_line_that_cannot_be_used_is_named_and_nothing_is_written(
@@ -111,13 +115,17 @@ def test_a_line_that_cannot_be_used_is_named_and_nothing_is_written(
     ("arguments", "said"),
     [
         (["people.csv", "--template", "none"], "There is no template 'none'"),
-        (["people.csv", "--tz", "Mars/Phobos"], "no time zone"),
-        (["people.csv", "--expires-at", "2020-01-01"], "The expiry has passed"),
+        pytest.param(["people.csv", "--tz", "Mars/Phobos"], "no time zone", marks=LONG),
+        pytest.param(
+            ["people.csv", "--expires-at", "2020-01-01"], "The expiry has passed", marks=LONG
+        ),
         (["people.csv", "--template", "qr"], "say at which address"),
         (["nobody.csv"], "No such file"),
         (["people.csv", "--processes", "0"], "--processes must be 1 or more"),
         (["people.csv", "--out", "o.txt"], "--out must end in .zip or .pdf"),
-        (["people.csv", "--out", "nowhere/o.zip"], "There is no folder 'nowhere'"),
+        pytest.param(
+            ["people.csv", "--out", "nowhere/o.zip"], "There is no folder 'nowhere'", marks=LONG
+        ),
     ],
 )
 def test_what_is_asked_for_wrongly_is_said(root: Path, arguments: list[str], said: str) -> None:

@@ -170,6 +170,7 @@ def test_a_list_waits_for_an_authority_that_is_down(migrated: Path, tmp_path: Pa
     assert b"/ByteRange" in content
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("template", "trouble"),
     [
