@@ -68,6 +68,7 @@ def test_a_list_becomes_a_zip_file_of_certificates(root: Path, file: str, conten
     assert not list(root.glob(".*.part"))
 
 
+@pytest.mark.long
 def test_what_was_issued_here_the_service_knows(root: Path) -> None:
     out = root / "out.pdf"
     people = listed(root, "people.csv", "name\nAda\n")

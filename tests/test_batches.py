@@ -357,6 +357,7 @@ def test_certificates_are_given_out_together_when_all_are_issued(awarding: Serve
     awarding.ask("DELETE", path_of(batch["url"]))
 
 
+@pytest.mark.long
 def test_a_stop_leaves_what_is_issued(awarding: Server) -> None:
     batch = ordered(awarding, people(6000))
     waited(awarding, batch, least=1)
@@ -514,6 +515,7 @@ def test_a_form_may_bring_json_lines(awarding: Server) -> None:
     assert answer.json["total"] == 1
 
 
+@pytest.mark.long
 def test_a_code_leads_to_the_certificate_it_is_on(awarding: Server) -> None:
     text = b"BT /F1 14 Tf 60 700 Td (%name%) Tj 0 -200 Td (%qr%) Tj ET"
     (awarding.root / "pdf_templates" / "coded.pdf").write_bytes(page_of(text))

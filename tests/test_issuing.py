@@ -257,6 +257,7 @@ def test_a_reason_is_one_line_that_turns_nothing_around() -> None:
     assert clean_reason(" a\r\n b\u202ec ") == "a bc"
 
 
+@pytest.mark.long
 def test_it_is_the_same_after_a_restart_with_another_template_and_no_plan(migrated: Path) -> None:
     with serving(migrated, ACCESS="open") as running:
         templates = running.root / "pdf_templates"
@@ -290,6 +291,7 @@ def test_where_there_is_a_key_what_is_issued_is_signed(migrated: Path, tmp_path:
     assert changed["certificate"]["number"] == told["number"]
 
 
+@pytest.mark.long
 def test_every_worker_knows_what_one_issued(migrated: Path) -> None:
     with serving(migrated, "--workers", "2", ACCESS="open") as running:
         told = [issue(running, values={"name": str(at)}) for at in range(6)]
