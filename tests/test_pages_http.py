@@ -13,6 +13,7 @@ import pytest
 from fileservice.management.commands.serve import address, is_loopback
 from tests.client import FORM_TYPE, file_part, form_body
 from tests.conftest import CHECKOUT, START_SECONDS, Server, environment, serving
+from tests.echo import wait_until
 
 JSON = {"Accept": "application/json"}
 PAGE = {"Accept": "text/html"}
@@ -120,17 +121,16 @@ def test_where_nobody_chose_only_loopback_is_served(migrated: Path, tmp_path: Pa
     with serving(migrated) as running:
         assert running.ask("PUT", "/files/a", b"hello").status == 201
     path = tmp_path / "s"
+    root = shutil.copytree(migrated, tmp_path / "root")
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "--uds", str(path), "fileservice.asgi:application"],
-        env=environment(migrated),
+        env=environment(root),
         cwd=CHECKOUT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        while not path.exists():
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.05)
+        wait_until(lambda: is_listening(path))
         connection = HTTPConnection("localhost")
         connection.sock = connect(path)
         connection.request("PUT", "/files/a", b"hello")
@@ -145,6 +145,12 @@ def connect(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(str(path))
     return connection
+
+
+def is_listening(path: Path) -> bool:
+    """Tell whether somebody takes connections: the file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) == 0
 
 
 @pytest.mark.parametrize(
