@@ -1,5 +1,6 @@
 """The service as a process: workers, other servers, starting, stopping."""
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,10 +32,11 @@ def test_several_workers_serve_one_store(migrated: Path) -> None:
 
 
 def test_a_unix_socket_serves(migrated: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(migrated, tmp_path / "root")
     path = tmp_path / "s"
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--uds", str(path)],
-        env=environment(migrated, ACCESS="open"),
+        env=environment(root, ACCESS="open"),
         cwd=CHECKOUT,
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
