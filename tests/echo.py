@@ -171,6 +171,12 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def is_listening(path: Path) -> bool:
+    """Tell whether somebody takes connections: the file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) == 0
+
+
 @contextmanager
 def serving_echo(
     protocol: type[GuardedProtocol] = GuardedProtocol,

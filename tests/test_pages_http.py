@@ -13,7 +13,7 @@ import pytest
 from fileservice.management.commands.serve import address, is_loopback
 from tests.client import FORM_TYPE, file_part, form_body
 from tests.conftest import CHECKOUT, START_SECONDS, Server, environment, serving
-from tests.echo import wait_until
+from tests.echo import is_listening, wait_until
 
 JSON = {"Accept": "application/json"}
 PAGE = {"Accept": "text/html"}
@@ -145,12 +145,6 @@ def connect(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(str(path))
     return connection
-
-
-def is_listening(path: Path) -> bool:
-    """Tell whether somebody takes connections: the file is there a moment before."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        return connection.connect_ex(str(path)) == 0
 
 
 @pytest.mark.parametrize(

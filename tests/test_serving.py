@@ -8,8 +8,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from tests.client import raw_exchange
 from tests.conftest import (
     CHECKOUT,
@@ -20,6 +18,7 @@ from tests.conftest import (
     manage,
     serving,
 )
+from tests.echo import is_listening, wait_until
 from tests.servers import walk
 
 
@@ -42,9 +41,7 @@ def test_a_unix_socket_serves(migrated: Path, tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
     )
     try:
-        while not path.exists():
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.05)
+        wait_until(lambda: is_listening(path))
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(path))
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
