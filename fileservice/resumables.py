@@ -8,12 +8,12 @@ Who finds the lease taken asks its holder to let go.
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
 from django.db import connection
-from django.db.models import Q
 
 from fileservice import ledger as files
 from fileservice.errors import BadRequest
@@ -233,11 +233,6 @@ def stored(moment: datetime) -> str:
     return str(moment.astimezone(UTC).replace(tzinfo=None))
 
 
-def held_by(held: Resumable) -> "Q":
-    """Return what finds the row only where the lease is still ours."""
-    return Q(id=held.id, fence=held.fence, state="open")
-
-
 def add(resumable: Resumable) -> Resumable:
     """Insert a row, unless it is a final one that is there already."""
     row = {name: getattr(resumable, name) for name in COLUMNS}
@@ -324,7 +319,8 @@ def finish(held: Resumable, file: StoredFile | None, parts_expire: datetime) -> 
 
 def release(held: Resumable) -> None:
     """Let others have the lease."""
-    ResumableUpload.objects.filter(held_by(held)).update(until=FREE, asked=False)
+    with suppress(LeaseLost):
+        note(held, {"until": FREE, "asked": False})
 
 
 def remove(held: Resumable) -> None:

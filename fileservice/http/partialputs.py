@@ -6,26 +6,20 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 
 from fileservice.appending import Append
-from fileservice.errors import BadRequest, Forbidden, OffsetMismatch
+from fileservice.errors import BadRequest, OffsetMismatch
 from fileservice.http.answers import document, shape_of, text
 from fileservice.http.creations import created, described_upload, links
 from fileservice.http.lifespan import resources_of
-from fileservice.http.representation import content_digest, refuse_encoded
+from fileservice.http.representation import content_digest
 from fileservice.http.requests import NativeRequest
-from fileservice.http.resuming import append_of, file_of, limits_of, resumable
-from fileservice.http.visitors import admit, check_origin
+from fileservice.http.resuming import append_of, appendable, file_of, limits_of, resumable
 from fileservice.ranges import parse_content_range
 from fileservice.resumables import Resumable
 
 
 async def put(request: NativeRequest, key: str) -> HttpResponseBase:
     """PUT /uploads/<key> brings the whole, or with Content-Range what is next of it."""
-    await admit(request)
-    check_origin(request)
-    refuse_encoded(request)
-    found = resumable(request, key)
-    if found.kind in ("part", "final"):
-        raise Forbidden("A part of a concatenation is sent by tus.")
+    found = await appendable(request, key)
     brought = brought_by(request)
     if not found.is_open:
         return told_again(request, found, brought)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from django.core.handlers.asgi import ASGIRequest
 
 from fileservice.appending import Append, Verification, agreed
-from fileservice.errors import ServiceUnavailable, SlowBody
+from fileservice.errors import Forbidden, ServiceUnavailable, SlowBody
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import Resources, resources_of
+from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
-from fileservice.http.visitors import browser_of, sender_of
+from fileservice.http.visitors import admit, browser_of, check_origin, sender_of
 from fileservice.ledger import StoredFile
 from fileservice.names import clean_name
 from fileservice.resumables import Kind, Resumable
@@ -71,6 +72,23 @@ def resumable(request: ASGIRequest, key: str) -> Resumable:
     if file is None:
         raise absent()
     return finished(file)
+
+
+async def appendable(request: NativeRequest, key: str) -> Resumable:
+    """
+    Return the upload of a link to keep for who may go on with it, but by tus.
+
+    Raises:
+        Forbidden: it is an upload of which only tus knows what becomes.
+        FileserviceError: see `admit`, `check_origin`, `refuse_encoded` and `resumable`.
+    """
+    await admit(request)
+    check_origin(request)
+    refuse_encoded(request)
+    found = resumable(request, key)
+    if found.kind in ("part", "final"):
+        raise Forbidden("A part of a concatenation is sent by tus.")
+    return found
 
 
 def finished(file: StoredFile) -> Resumable:

@@ -20,7 +20,6 @@ from fileservice.errors import (
     CompletedUpload,
     DigestMismatch,
     FileserviceError,
-    Forbidden,
     InconsistentLength,
     LengthExceeded,
     Locked,
@@ -42,11 +41,11 @@ from fileservice.http.representation import (
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import (
     append_of,
+    appendable,
     file_of,
     limits_of,
     new_resumable,
     path_of,
-    resumable,
 )
 from fileservice.http.uploadfields import (
     CONTENT_TYPE,
@@ -178,11 +177,8 @@ def begun(request: ASGIRequest, upload: Resumable) -> HttpResponseBase:
 @in_its_terms
 async def append(request: NativeRequest, key: str) -> HttpResponseBase:
     """PATCH /uploads/<key> goes on with an upload."""
-    await admit(request)
-    check_origin(request)
-    refuse_encoded(request)
-    found = resumable(request, key)
-    offset, is_last = place_of(request, found)
+    found = await appendable(request, key)
+    offset, is_last = place_of(request)
     if not found.is_open:
         return await told_again(request, found, offset)
     verification = content_digest(request)
@@ -200,17 +196,14 @@ async def append(request: NativeRequest, key: str) -> HttpResponseBase:
     return appended(request, upload, is_last=is_last)
 
 
-def place_of(request: ASGIRequest, found: Resumable) -> tuple[int, bool]:
+def place_of(request: ASGIRequest) -> tuple[int, bool]:
     """
     Return where the bytes of a PATCH belong, and whether they are the last.
 
     Raises:
-        Forbidden: it is an upload of which only tus knows what becomes.
         UnsupportedRequest: the content is not said to be a part of an upload.
         BadRequest: Upload-Offset or Upload-Complete is missing.
     """
-    if found.kind in ("part", "final"):
-        raise Forbidden("A part of a concatenation is sent by tus.")
     content_type = request.META.get("CONTENT_TYPE", "").partition(";")[0]
     if content_type.strip().lower() != CONTENT_TYPE:
         raise UnsupportedRequest(
