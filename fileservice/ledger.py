@@ -142,6 +142,7 @@ class Ledger:
     async def settle(self) -> None:
         """Wait for the commits under way."""
         await self._commits.close()
+        await self._jobs.close()
 
     async def _insert(self, files: list[StoredFile]) -> None:
         await self.run(insert, files)
@@ -204,7 +205,6 @@ class Ledger:
     async def close(self) -> None:
         """Wait for the commits under way and let go of the connections."""
         await self.settle()
-        await self._jobs.close()
         await asyncio.get_running_loop().run_in_executor(self._executor, disconnect)
         self._reader.close()
 

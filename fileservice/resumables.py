@@ -158,6 +158,10 @@ class Resumables:
         """
         return await self._ledger.commit(add, resumable)
 
+    async def add_finished(self, resumable: Resumable, file: StoredFile) -> None:
+        """Commit an upload that is finished as it begins, and its file."""
+        await self._ledger.commit(add_finished, resumable, file)
+
     async def take(self, id: str, owner: str, *, now: datetime) -> Resumable | None:
         """Take the lease of an open upload and return it as it is; None where it is taken."""
         return await self._ledger.commit(take, id, owner, now, None)
@@ -244,6 +248,12 @@ def add(resumable: Resumable) -> Resumable:
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [adapted(value) for value in (*row.values(), FREE)])
     return resumable
+
+
+def add_finished(resumable: Resumable, file: StoredFile) -> None:
+    """Insert a row, and that of its file."""
+    add(resumable)
+    files.insert([file])
 
 
 def hold_parts(final: Resumable) -> None:

@@ -6,7 +6,7 @@ it had from the start. Who asks where it stands is told what a power cut leaves.
 """
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,11 +15,12 @@ from fileservice.errors import Expired
 from fileservice.finishing import Finishing
 from fileservice.following import Following
 from fileservice.holding import Holding, Holdings, busy_where_lost, ignored
-from fileservice.ledger import Ledger
+from fileservice.ledger import Ledger, StoredFile
+from fileservice.names import CleanName
 from fileservice.resumables import LeaseLost, Resumable, Resumables
 from fileservice.storage import Draft, Storage
 from fileservice.tasks import beside, to_its_end
-from fileservice.uploads import Limits, check_room, delete
+from fileservice.uploads import Limits, Upload, check_room, delete, finish
 
 
 class Resuming:
@@ -71,7 +72,44 @@ class Resuming:
         resumable = await self._resumables.add(replace(resumable, expires_at=expires))
         if resumable.is_open and (resumable.kind == "final" or resumable.is_complete):
             await self._finishing.soon(resumable.id)
-        return self._now(resumable)
+            return self._resumables.find(resumable.id) or resumable
+        return resumable
+
+    async def store(
+        self, resumable: Resumable, chunks: AsyncIterable[bytes], limits: Limits
+    ) -> Resumable:
+        """
+        Take an upload that comes whole in the request that begins it, as any file is taken.
+
+        Nobody knows its link before it is a file, so that nothing stays of one cut short, and
+        nobody else can want to write. Only what a file has no room for takes a row of its own.
+
+        Raises:
+            TooLarge, InsufficientStorage: see `uploads.check_room`.
+            ServiceUnavailable: see `uploads.finish`.
+        """
+        check_room(self._storage, limits, resumable.length or 0)
+        name = CleanName(resumable.name, resumable.name_changed)
+        now = datetime.now(UTC)
+        upload = Upload(self._storage, name, sender=resumable.sender, now=now)
+        async with upload:
+            await upload.append(chunks, limits)
+            await upload.seal()
+            whole = replace(
+                resumable,
+                id=upload.id,
+                key=upload.key,
+                state="finished",
+                offset=upload.size,
+                created_at=now,
+                expires_at=now,
+            )
+
+            async def add(files: Sequence[StoredFile]) -> None:
+                await self._resumables.add_finished(whole, *files)
+
+            await finish(self._ledger, [upload], add if whole.metadata else None)
+        return whole
 
     async def settle(self, resumable: Resumable) -> Resumable:
         """
@@ -113,7 +151,7 @@ class Resuming:
             if held.is_open:
                 check_room(self._storage, limits, append.declared or 0)
                 await self._write(holding, append, limits)
-        return self._now(holding.resumable)
+        return holding.resumable
 
     async def fail(self, resumable: Resumable) -> None:
         """
@@ -170,9 +208,6 @@ class Resuming:
         finally:
             await self._finishing.close()
             await self._holdings.close()
-
-    def _now(self, resumable: Resumable) -> Resumable:
-        return self._resumables.find(resumable.id) or resumable
 
     async def _write(self, holding: Holding, append: Append, limits: Limits) -> None:
         async with self._finishing.reopened(holding.resumable) as draft:

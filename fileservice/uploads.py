@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -26,6 +26,8 @@ from fileservice.storage import Incoming, Storage
 LOOK_EVERY = 64 << 20  # bytes between two looks at how much room the disk still has
 # For each byte one of the 32 letters of RFC 4648 6, in lower case; all are as likely.
 LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
+
+type Add = Callable[[Sequence[StoredFile]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,13 @@ class Upload:
         self._may_have_row = keep
 
 
-async def finish(ledger: Ledger, uploads: Sequence[Upload]) -> list[StoredFile]:
+async def finish(
+    ledger: Ledger, uploads: Sequence[Upload], add: Add | None = None
+) -> list[StoredFile]:
     """
     Make sealed `uploads` files, all or none, and return their rows.
+
+    Who has more to commit with them does it by an `add` of the same `ledger`.
 
     Raises:
         ServiceUnavailable: the database is busy; no file was made.
@@ -154,7 +160,7 @@ async def finish(ledger: Ledger, uploads: Sequence[Upload]) -> list[StoredFile]:
     for upload in uploads:
         upload.keep()
     try:
-        await ledger.add(files)
+        await (add or ledger.add)(files)
     except asyncio.CancelledError:
         await ledger.settle()
         raise

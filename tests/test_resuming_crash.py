@@ -46,6 +46,14 @@ STEPS = [
     "unlink,unlinkat:signal=KILL:when=1",
     "mkdir,mkdirat:signal=KILL:when=1",
 ]
+SMALL = 10_000
+CREATING = [
+    "fdatasync:signal=KILL:when=1",
+    *(f"fsync:signal=KILL:when={step}" for step in range(1, 4)),
+    *(f"pwrite64:signal=KILL:when={step}" for step in (1, 2, 4, 7, 11)),
+    "flock:signal=KILL:when=1",
+    "mkdir,mkdirat:signal=KILL:when=1",
+]
 JOINING = ["copy_file_range:signal=KILL:when=1", "copy_file_range:signal=KILL:when=2"]
 
 
@@ -87,6 +95,19 @@ def killed_and_started(server: Server) -> Iterator[Server]:
         process.wait(START_SECONDS)
 
 
+@contextlib.contextmanager
+def rested(migrated: Path) -> Iterator[Server]:
+    """Serve, and let the sweep of the start end: killed in it, nobody sweeps for a minute."""
+    with serving(migrated, ACCESS="open") as running:
+        wait_until(lambda: bool(selected(running, "SELECT 1 FROM fileservice_duty WHERE done_at")))
+        yield running
+
+
+def selected(server: Server, sql: str, *values: str) -> list[tuple[int, ...]]:
+    with contextlib.closing(sqlite3.connect(server.root / DATABASE)) as rows:
+        return rows.execute(sql, values).fetchall()
+
+
 def swept(server: Server) -> int:
     """Return how many files are left when all that is of no use was removed."""
     # One that starts sweeps by itself, and nobody sweeps beside it.
@@ -96,7 +117,7 @@ def swept(server: Server) -> int:
 
 @pytest.mark.parametrize("fault", STEPS)
 def test_a_kill_at_any_step_of_an_append_leaves_what_was_told(migrated: Path, fault: str) -> None:
-    with serving(migrated, ACCESS="open") as running:
+    with rested(migrated) as running:
         path = create(running, Upload_Length=str(len(CONTENT))).headers["location"]
         told = 0
         with injecting(running, fault), contextlib.suppress(*GONE):
@@ -115,9 +136,36 @@ def test_a_kill_at_any_step_of_an_append_leaves_what_was_told(migrated: Path, fa
             assert swept(restarted) == 1
 
 
+@pytest.mark.parametrize("fault", CREATING)
+@pytest.mark.parametrize("named", ["", "filename YS5iaW4="])
+def test_a_kill_at_any_step_of_a_creation_with_all_bytes_leaves_the_file_or_nothing(
+    migrated: Path, fault: str, named: str
+) -> None:
+    content = CONTENT[:SMALL]
+    fields = TUS | BYTES | {"Upload-Length": str(SMALL), "Upload-Metadata": named}
+    with rested(migrated) as running:
+        path = ""
+        with injecting(running, fault), contextlib.suppress(*GONE):
+            path = running.ask("POST", "/files/", content, fields).headers["location"]
+        with killed_and_started(running) as restarted:
+            if path:
+                assert offset_of(restarted, path) == SMALL
+                assert digest_of(restarted, path) == hashlib.sha256(content).hexdigest()
+            stored, uploads = counted(restarted)
+            assert (stored, uploads) in ((0, 0), (1, 1 if named else 0))
+            assert swept(restarted) == stored
+
+
+def counted(server: Server) -> tuple[int, int]:
+    """Return how many files there are, and how many uploads."""
+    [[stored]] = selected(server, "SELECT count(*) FROM fileservice_file")
+    [[uploads]] = selected(server, "SELECT count(*) FROM fileservice_resumableupload")
+    return stored, uploads
+
+
 @pytest.mark.parametrize("fault", [*JOINING, *STEPS[8:12], *STEPS[-3:]])
 def test_a_kill_at_any_step_of_a_join_leaves_one_whole_file(migrated: Path, fault: str) -> None:
-    with serving(migrated, ACCESS="open") as running:
+    with rested(migrated) as running:
         parts = [part(running, CONTENT[:FIRST]), part(running, CONTENT[FIRST:])]
         concat = f"final;{' '.join(parts)}"
         with injecting(running, fault), contextlib.suppress(*GONE):
@@ -136,7 +184,7 @@ def test_a_kill_at_any_step_of_a_join_leaves_one_whole_file(migrated: Path, faul
 def test_a_kill_at_any_step_of_a_removal_leaves_all_or_nothing(
     migrated: Path, fault: str, size: int
 ) -> None:
-    with serving(migrated, ACCESS="open") as running:
+    with rested(migrated) as running:
         path = create(running, Upload_Length=str(len(CONTENT))).headers["location"]
         append(running, path, 0, CONTENT[:size])
         status = 0
@@ -230,12 +278,10 @@ def until_answered(server: Server, path: str) -> int:
 
 def noted(server: Server, path: str) -> int:
     """Return the offset that is in the row, and ask nobody who writes."""
-    rows = sqlite3.connect(server.root / DATABASE)
     key = path.rpartition("/")[2]
-    found = rows.execute("SELECT offset FROM fileservice_resumableupload WHERE key = ?", (key,))
-    [[offset]] = found.fetchall()
-    rows.close()
-    return int(offset)
+    sql = "SELECT offset FROM fileservice_resumableupload WHERE key = ?"
+    [[offset]] = selected(server, sql, key)
+    return offset
 
 
 def test_a_killed_service_costs_what_came_last_only(migrated: Path) -> None:

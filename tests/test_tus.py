@@ -1,14 +1,17 @@
 """What is ours of tus; its points one by one are in tests/conformance."""
 
 import base64
+import contextlib
 import hashlib
 import signal
 import socket
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fileservice.options import DATABASE
 from tests.client import WAIT_SECONDS, Answer
 from tests.conftest import START_SECONDS, Server, serving
 from tests.echo import wait_until
@@ -56,6 +59,51 @@ def test_an_upload_in_two_requests_is_the_file(server: Server) -> None:
     assert file["sha256"] == hashlib.sha256(b"hello world").hexdigest()
     got = server.ask("GET", file["url"].removeprefix(server.url))
     assert got.body == b"hello world"
+
+
+@pytest.mark.parametrize("size", [1, 10_000, 64 << 10, (64 << 10) + 1])
+@pytest.mark.parametrize("named", ["", metadata("a b.txt")])
+def test_an_upload_that_comes_with_its_creation_is_the_file(
+    server: Server, size: int, named: str
+) -> None:
+    content = bytes(range(33, 97)) * (size // 64) + b"!" * (size % 64)
+    fields = TUS | BYTES | {"Upload-Length": str(size), "Upload-Metadata": named}
+
+    made = server.ask("POST", "/files/", content, fields)
+
+    assert (made.status, made.headers["upload-offset"]) == (201, str(size))
+    path = made.headers["location"]
+    head = server.ask("HEAD", path, headers=TUS).headers
+    assert (head["upload-offset"], head["upload-length"]) == (str(size), str(size))
+    assert head.get("upload-metadata", "") == named
+    file = told(server, path)
+    assert (file["name"], file["size"]) == ("a b.txt" if named else "unnamed", size)
+    assert file["sha256"] == hashlib.sha256(content).hexdigest()
+    assert server.ask("GET", file["url"].removeprefix(server.url)).body == content
+    assert append(server, path, size, b"").status == 204
+    assert append(server, path, 0, content).status == 409
+    assert server.ask("DELETE", path, headers=TUS).status == 204
+    assert server.ask("HEAD", path, headers=TUS).status == 404
+
+
+def test_a_small_creation_that_is_cut_short_leaves_nothing(server: Server) -> None:
+    rows, files = numbered(server), server.stored()
+    fields = TUS | BYTES | {"Upload-Length": "10", "Content-Length": "10"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    gone = server.log.read_text().count('"POST /files/" gone')
+    with socket.create_connection(server.address, WAIT_SECONDS) as client:
+        client.sendall(f"POST /files/ HTTP/1.1\r\nHost: localhost\r\n{lines}\r\nhello".encode())
+
+    wait_until(lambda: server.log.read_text().count('"POST /files/" gone') > gone)
+
+    assert (numbered(server), server.stored()) == (rows, files)
+
+
+def numbered(server: Server) -> int:
+    """Return how many uploads have a row."""
+    with contextlib.closing(sqlite3.connect(server.root / DATABASE)) as rows:
+        [[number]] = rows.execute("SELECT count(*) FROM fileservice_resumableupload")
+    return int(number)
 
 
 def test_a_creation_that_fails_in_its_bytes_says_where_to_go_on(server: Server) -> None:

@@ -136,7 +136,7 @@ def append_of(
 ) -> Append:
     """Return the body of `request` as what is to be appended at `offset`."""
     return Append(
-        chunks=kept_chunks(request),
+        chunks=bounded_chunks(request, "what came of it is kept"),
         interrupt=request.stream.interrupt,
         offset=offset,
         declared=request.stream.declared if not request.stream.complete else 0,
@@ -161,13 +161,13 @@ async def append(request: NativeRequest, found: Resumable, brought: Append) -> R
     return agreed(found, brought, limits)
 
 
-async def kept_chunks(request: NativeRequest) -> AsyncIterator[bytes]:
+async def bounded_chunks(request: NativeRequest, kept: str) -> AsyncIterator[bytes]:
     """
     Yield the body as it comes.
 
     Raises:
-        ServiceUnavailable: it comes too slowly. 408 would say that nothing was kept, and clients
-            of tus give up on it.
+        ServiceUnavailable: it comes too slowly, and `kept` says what was kept. Clients of tus
+            give up on 408.
         ClientGone, Truncated, Locked: see `Body.chunks`.
     """
     try:
@@ -175,7 +175,7 @@ async def kept_chunks(request: NativeRequest) -> AsyncIterator[bytes]:
             yield chunk
     except SlowBody as error:
         raise ServiceUnavailable(
-            "The body came too slowly; what came of it is kept.", headers={"Retry-After": "1"}
+            f"The body came too slowly; {kept}.", headers={"Retry-After": "1"}
         ) from error
 
 

@@ -23,6 +23,7 @@ from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import (
     append,
     append_of,
+    bounded_chunks,
     limits_of,
     new_resumable,
     path_of,
@@ -46,6 +47,8 @@ EXTENSIONS = (
 CONTENT_TYPE = "application/offset+octet-stream"
 CREATING = ("HTTP_UPLOAD_LENGTH", "HTTP_UPLOAD_DEFER_LENGTH", "HTTP_UPLOAD_CONCAT")
 FINAL = "final;"
+# What comes whole with its creation and is no larger cannot be gone on with, and costs half.
+SMALL = 64 << 10
 OVERRIDES = ("PATCH", "DELETE", "HEAD")
 
 
@@ -87,11 +90,29 @@ async def create(request: NativeRequest) -> HttpResponseBase:
     if has_body and wanted.kind == "final":
         raise BadRequest("A final upload has no bytes but those of its parts.")
     checksum = checksum_of(request)
+    if checksum is None and is_small(request, wanted):
+        return await created(request, wanted)
     begun = await resources.resuming.start(wanted, limits_of(resources))
     response = HttpResponse(status=HTTPStatus.CREATED, headers={"Location": path_of(begun)})
     if has_body:
         begun = await first_bytes(request, begun, checksum)
     tell(response, begun)
+    return response
+
+
+def is_small(request: NativeRequest, wanted: Resumable) -> bool:
+    """Tell whether an upload comes whole with its creation, and is sent again in no time."""
+    declared = request.stream.declared or 0
+    return wanted.kind == "whole" and wanted.length == declared and 0 < declared <= SMALL
+
+
+async def created(request: NativeRequest, wanted: Resumable) -> HttpResponseBase:
+    """Store an upload that comes whole."""
+    resources = resources_of(request)
+    chunks = bounded_chunks(request, "nothing was stored")
+    upload = await resources.resuming.store(wanted, chunks, limits_of(resources))
+    response = HttpResponse(status=HTTPStatus.CREATED, headers={"Location": path_of(upload)})
+    tell(response, upload)
     return response
 
 

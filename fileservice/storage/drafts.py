@@ -204,8 +204,8 @@ class LocalDraft(BlockWriter):
 
     async def finish(self, expected: str = "") -> str:
         """See `storage.Draft.finish`."""
-        await self._do(self._write_rest, self._opened)
         if self._digest is None:
+            await self._do(self._write_rest, self._opened)
             await self._digest_from_disk()
         return await self._do(self._complete, expected)
 
@@ -224,6 +224,7 @@ class LocalDraft(BlockWriter):
 
     def _complete(self, expected: str) -> str:
         assert self._digest is not None  # noqa: S101 - see `finish`
+        self._write_rest(self._opened)
         sha256 = self._digest.hexdigest()
         if self._placed:
             # Who gave it its place may have been killed before that was durable.
