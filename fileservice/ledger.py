@@ -209,6 +209,10 @@ class Ledger:
         self._reader.close()
 
 
+class Undone(Exception):
+    """A job raised, and with it those that share its transaction are undone."""
+
+
 @dataclass(slots=True)
 class Job:
     """A call that shares a transaction with others, and what came of it."""
@@ -219,6 +223,36 @@ class Job:
 
 
 def do_jobs(jobs: Sequence[Job]) -> None:
+    """
+    Do every job in one transaction.
+
+    Only where one of them raises, all are done again with a savepoint each to go back to, which
+    takes as long as a small job does.
+    """
+    try:
+        with transaction.atomic():
+            results = do_together(jobs)
+    except Undone:
+        do_apart(jobs)
+        return
+    for job, result in zip(jobs, results, strict=True):
+        job.outcome.set_result(result)
+
+
+def do_together(jobs: Sequence[Job]) -> list[Any]:
+    """
+    Do every job and return what came of each.
+
+    Raises:
+        Undone: one of them raised.
+    """
+    try:
+        return [job.call(*job.args) for job in jobs]
+    except Exception as error:
+        raise Undone from error
+
+
+def do_apart(jobs: Sequence[Job]) -> None:
     """Do every job in one transaction, where each has a savepoint to go back to."""
     with transaction.atomic():
         for job in jobs:

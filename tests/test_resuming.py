@@ -427,6 +427,22 @@ async def test_who_does_not_let_go_keeps_the_others_waiting_for_a_bounded_time(
         assert (await other.append(upload, b" world")).state == "finished"
 
 
+async def test_of_commits_that_are_shared_one_that_raises_undoes_itself_alone(
+    worker: Worker,
+) -> None:
+    good, more = new(5), new(5)
+    late = new(5, kind="final", parts=("gone",))
+
+    added = await asyncio.gather(
+        *(worker.resumables.add(upload) for upload in (good, late, more)),
+        return_exceptions=True,
+    )
+
+    assert (added[0], type(added[1]), added[2]) == (good, BadRequest, more)
+    there = [worker.resumables.find(upload.id) for upload in (good, late, more)]
+    assert there == [good, None, more]
+
+
 async def test_many_at_once_never_mix_their_bytes(service: Service) -> None:
     async with service.worker() as one, service.worker() as other:
         upload = await one.start(60)
