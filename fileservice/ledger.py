@@ -275,7 +275,7 @@ def insert(files: Sequence[StoredFile]) -> None:
     adapt = connection.ops.adapt_datetimefield_value
     rows = [(*values_of(file), adapt(file.created_at)) for file in files]
     # bulk_create builds the statement anew each time: a tenth of a small upload's time.
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.executemany(INSERT, rows)
 
 

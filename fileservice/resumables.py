@@ -320,7 +320,7 @@ def adapted(value: Any) -> Any:
 def finish(held: Resumable, file: StoredFile | None, parts_expire: datetime) -> None:
     """Note that an upload is finished, add its file, and let its parts go."""
     done = {"state": "finished", "length": held.length, "offset": held.offset}
-    note(held, {**done, "expires_at": held.expires_at, "until": FREE, "asked": False})
+    note(held, {**done, "until": FREE, "asked": False})
     if file is not None:
         files.insert([file])
     if held.parts:
