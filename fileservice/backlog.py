@@ -15,8 +15,10 @@ from typing import Any, NamedTuple, Self
 from django.db import transaction
 from django.db.models import F
 
+from fileservice.actors import Actor
+from fileservice.audit import Entry, record
 from fileservice.errors import ServiceUnavailable
-from fileservice.ledger import Ledger, select_by
+from fileservice.ledger import Ledger, rows_of, select_by
 from fileservice.models import Batch, BatchRoster
 from fileservice.registry import Issued, insert
 from fileservice.rosters import Complaint
@@ -71,6 +73,7 @@ class Ordered:
     origin: str
     total: int
     sender: str
+    user_id: int | None = None
     template_sha256: str = ""
     checked: int = 0
     done: int = 0
@@ -116,7 +119,7 @@ class Backlog:
         """Tell whether a batch waits for somebody to work on it."""
         return self._ledger.row(READY, str(now.astimezone(UTC).replace(tzinfo=None))) is not None
 
-    async def add(self, ordered: Ordered, roster: bytes, *, until: datetime) -> None:
+    async def add(self, ordered: Ordered, roster: bytes, *, by: Actor, until: datetime) -> None:
         """
         Commit a batch and its list, packed; durable when this returns.
 
@@ -125,7 +128,7 @@ class Backlog:
         Raises:
             ServiceUnavailable: so many wait already, or the database is locked.
         """
-        if not await self._ledger.run(add, ordered, roster, until):
+        if not await self._ledger.run(add, ordered, roster, by, until):
             raise ServiceUnavailable(
                 f"{MAX_WAITING} lists wait already; send this one when they are done.",
                 headers={"Retry-After": "60"},
@@ -139,16 +142,16 @@ class Backlog:
         """Let others take the batch, after a while that grows each time nothing came of it."""
         await self._ledger.run(release, lease, now)
 
-    async def stop(self, ordered: Ordered) -> None:
+    async def stop(self, ordered: Ordered, by: Actor) -> None:
         """End a batch where it stands; one that has ended stays as it is."""
-        await self._ledger.run(stop, ordered.id)
+        await self._ledger.run(stop, ordered, by)
 
-    async def sent_by(self, sender: str, limit: int) -> list[Ordered]:
-        """Return the newest batches of a sender, at most `limit`."""
-        return await self._ledger.run(newest, sender, limit)
+    async def own(self, actor: Actor, limit: int) -> list[Ordered]:
+        """Return the newest batches of an actor, at most `limit`."""
+        return await self._ledger.run(newest, actor, limit)
 
 
-def add(ordered: Ordered, roster: bytes, until: datetime) -> bool:
+def add(ordered: Ordered, roster: bytes, by: Actor, until: datetime) -> bool:
     """Insert a batch, unless too many wait."""
     row = {name: getattr(ordered, name) for name in COLUMNS}
     with transaction.atomic():
@@ -156,6 +159,7 @@ def add(ordered: Ordered, roster: bytes, until: datetime) -> bool:
             return False
         batch = Batch.objects.create(**{**row, "complaints": "[]", "until": until})
         BatchRoster.objects.create(batch=batch, content=roster)
+        record(Entry(by, "batch.order", ordered.id, ordered.template[:255]))
     return True
 
 
@@ -242,15 +246,16 @@ def release(lease: Lease, now: datetime, trouble: str = "") -> None:
     held.update(until=now + timedelta(seconds=delay), **changes)
 
 
-def stop(id: str) -> None:
+def stop(ordered: Ordered, by: Actor) -> None:
     """End a batch, whoever works on it."""
     with transaction.atomic():
-        active = Batch.objects.filter(id=id, state__in=ACTIVE)
+        active = Batch.objects.filter(id=ordered.id, state__in=ACTIVE)
         if active.update(state="stopped", fence=F("fence") + 1, trouble="It was stopped."):
-            BatchRoster.objects.filter(batch_id=id).delete()
+            BatchRoster.objects.filter(batch_id=ordered.id).delete()
+            record(Entry(by, "batch.stop", ordered.id, ordered.template[:255]))
 
 
-def newest(sender: str, limit: int) -> list[Ordered]:
-    """Read one sender's batches."""
-    rows = Batch.objects.filter(sender=sender).order_by("-issued_at").values_list(*COLUMNS)
+def newest(actor: Actor, limit: int) -> list[Ordered]:
+    """Read an actor's batches."""
+    rows = rows_of(Batch, actor).order_by("-issued_at", "-id").values_list(*COLUMNS)
     return [Ordered.from_row(row) for row in rows[:limit]]

@@ -152,4 +152,9 @@ def file_of(held: Resumable, sha256: str, head: bytes) -> StoredFile:
         media_type=media_type(head, held.name),
         created_at=held.created_at,
         sender=held.sender,
+        user_id=held.user_id,
+        restricted=held.restricted,
+        parcel_id=held.parcel_id,
+        path=held.path,
+        drop_id=held.drop_id,
     )

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from fileservice.actors import Actor
 from fileservice.blocks import Blocks
 from fileservice.certificates import (
     Templates,
@@ -76,6 +77,7 @@ class Terms:
     issued_at: datetime
     expires_at: datetime | None
     sender: str
+    user_id: int | None
 
 
 class IssuedFile(NamedTuple):
@@ -106,7 +108,7 @@ class Issuing:
         """What a row says of how its file was drawn."""
         return f"{ENGINE_VERSION}-{self.templates.local.compiler.fonts.fingerprint}"
 
-    async def issue(self, order: Order, *, sender: str, origin: str, now: datetime) -> Issued:
+    async def issue(self, order: Order, *, by: Actor, origin: str, now: datetime) -> Issued:
         """
         Return a new certificate, dated `now`, once it is durable; `origin` as for `fill`.
 
@@ -137,13 +139,14 @@ class Issuing:
             zone=order.zone,
             issued_at=now,
             expires_at=expires_at,
-            sender=sender,
+            sender=by.sender,
+            user_id=by.user_id,
         )
         plan = template.plan
         issued = issued_as(content, template, terms, number=number, values=order.values)
         with disk_errors():
             await asyncio.to_thread(self.blocks.keep, issued.block, plan.static, draft=issued.id)
-        await self.registry.add(issued)
+        await self.registry.add(issued, by)
         return issued
 
     async def files(self, rows: Sequence[Issued]) -> list[IssuedFile]:
@@ -219,6 +222,7 @@ def issued_as(
         revoked_at=None,
         reason="",
         sender=terms.sender,
+        user_id=terms.user_id,
     )
 
 

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from django.db import Error, OperationalError, connection, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
+from fileservice.actors import Actor
+from fileservice.audit import Entry, record
 from fileservice.commits import Commits
 from fileservice.errors import ServiceUnavailable
 from fileservice.models import File, ResumableUpload
+
+FileState = Literal["ready", "unscanned", "infected", "withheld"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,14 @@ class StoredFile:
         sha256: in hexadecimal.
         created_at: aware, UTC.
         sender: who sent it, as far as a browser tells; empty for others.
+        user_id: whose it is; None where nobody had said who it was.
+        state: ready, unscanned, infected or withheld; only what is ready is given out.
+        restricted: not for all who have its link, but for its owner and by shares.
+        expires_at: aware, UTC; None for never.
+        crc32: of the content; None where it is not known.
+        parcel_id: of what it is a part; None where it is none.
+        path: in its parcel: folders and name, with slashes between.
+        drop_id: the box that it was put into; None where there was none.
     """
 
     id: str
@@ -41,16 +53,30 @@ class StoredFile:
     media_type: str
     created_at: datetime
     sender: str
+    user_id: int | None = None
+    state: FileState = "ready"
+    restricted: bool = False
+    expires_at: datetime | None = None
+    crc32: int | None = None
+    parcel_id: str | None = None
+    path: str = ""
+    drop_id: str | None = None
 
     @classmethod
-    def from_row(cls, row: tuple[str, str, str, int, int, str, str, str, str]) -> Self:
-        """Take what SQLite holds: a boolean is a number there, a time is text in UTC."""
-        id, key, name, name_changed, size, sha256, media_type, created_at, sender = row
-        created = datetime.fromisoformat(created_at).replace(tzinfo=UTC)
-        return cls(id, key, name, bool(name_changed), size, sha256, media_type, created, sender)
+    def from_row(cls, row: Sequence[Any]) -> Self:
+        """Take what SQLite or Django holds: booleans may be numbers, times text in UTC."""
+        known = list(row)
+        for at in BOOLEANS:
+            known[at] = bool(known[at])
+        for at in TIMES:
+            if known[at] is not None:
+                known[at] = datetime.fromisoformat(str(known[at])).replace(tzinfo=UTC)
+        return cls(*known)
 
 
 COLUMNS = [field.name for field in fields(StoredFile)]
+BOOLEANS = [COLUMNS.index(name) for name in ("name_changed", "restricted")]
+TIMES = [COLUMNS.index(name) for name in ("created_at", "expires_at")]
 
 
 def select_by(model: type[Model], columns: Sequence[str], **lookup: str) -> str:
@@ -60,12 +86,11 @@ def select_by(model: type[Model], columns: Sequence[str], **lookup: str) -> str:
     return sql.replace("%s", "?")
 
 
-PLAIN_COLUMNS = [name for name in COLUMNS if name != "created_at"]
 INSERT = (
-    f"INSERT INTO {File._meta.db_table} ({', '.join(PLAIN_COLUMNS)}, created_at)"  # noqa: S608 - all names are ours
+    f"INSERT INTO {File._meta.db_table} ({', '.join(COLUMNS)})"  # noqa: S608 - all names are ours
     f" VALUES ({', '.join(['%s'] * len(COLUMNS))})"
 )
-values_of = attrgetter(*PLAIN_COLUMNS)  # dataclasses.astuple copies each value deeply
+values_of = attrgetter(*COLUMNS)  # dataclasses.astuple copies each value deeply
 
 
 class Ledger:
@@ -130,30 +155,30 @@ class Ledger:
                 "The database is locked.", headers={"Retry-After": "5"}
             ) from error
 
-    async def add(self, files: Sequence[StoredFile]) -> None:
+    async def add(self, files: Sequence[StoredFile], by: Actor) -> None:
         """
-        Commit `files`, all or none; durable when this returns.
+        Commit `files`, all or none, and who sent them; durable when this returns.
 
         Raises:
             ServiceUnavailable: the database was locked for longer than it waits.
         """
-        await self._commits.add(files)
+        await self._commits.add([(file, by) for file in files])
 
     async def settle(self) -> None:
         """Wait for the commits under way."""
         await self._commits.close()
         await self._jobs.close()
 
-    async def _insert(self, files: list[StoredFile]) -> None:
+    async def _insert(self, files: list[tuple[StoredFile, Actor]]) -> None:
         await self.run(insert, files)
 
-    async def remove(self, file: StoredFile) -> bool:
+    async def remove(self, file: StoredFile, by: Actor) -> bool:
         """Remove the row and return whether this call was the one that did."""
-        return await self.run(remove, file.id)
+        return await self.run(remove, file, by)
 
-    async def sent_by(self, sender: str, limit: int) -> list[StoredFile]:
-        """Return the newest files of a sender, at most `limit`."""
-        return await self.run(newest, sender, limit)
+    async def own(self, actor: Actor, limit: int) -> list[StoredFile]:
+        """Return the newest files of an actor, at most `limit`."""
+        return await self.run(newest, actor, limit)
 
     async def known(self, ids: Sequence[str]) -> set[str]:
         """Return those of `ids` that have a row, as a file or as an upload that is to be one."""
@@ -270,26 +295,50 @@ def disconnect() -> None:
     connection.close()
 
 
-def insert(files: Sequence[StoredFile]) -> None:
+def insert(files: Sequence[tuple[StoredFile, Actor]]) -> None:
     """Insert all or none."""
-    adapt = connection.ops.adapt_datetimefield_value
-    rows = [(*values_of(file), adapt(file.created_at)) for file in files]
     # bulk_create builds the statement anew each time: a tenth of a small upload's time.
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.executemany(INSERT, rows)
+    with transaction.atomic(savepoint=False):
+        with connection.cursor() as cursor:
+            cursor.executemany(INSERT, [adapted(file) for file, _ in files])
+        record(*(entry_of(by, "file.upload", file) for file, by in files))
 
 
-def remove(id: str) -> bool:
+def adapted(file: StoredFile) -> list[Any]:
+    """Return the values of a row as the database takes them."""
+    row = list(values_of(file))
+    for at in TIMES:
+        row[at] = connection.ops.adapt_datetimefield_value(row[at])
+    return row
+
+
+def entry_of(by: Actor, act: str, file: StoredFile) -> Entry:
+    """Return what is remembered of something done to a file."""
+    return Entry(by, act, file.id, file.name, file.sha256)
+
+
+def remove(file: StoredFile, by: Actor) -> bool:
     """Delete one file's row, and what is remembered of its upload."""
     with transaction.atomic():
-        ResumableUpload.objects.filter(id=id).delete()
-        return File.objects.filter(id=id).delete()[0] > 0
+        ResumableUpload.objects.filter(id=file.id).delete()
+        if not File.objects.filter(id=file.id).delete()[0]:
+            return False
+        record(entry_of(by, "file.delete", file))
+        return True
 
 
-def newest(sender: str, limit: int) -> list[StoredFile]:
-    """Read one sender's files."""
-    rows = File.objects.filter(sender=sender).order_by("-created_at").values(*COLUMNS)[:limit]
-    return [StoredFile(**row) for row in rows]
+def newest(actor: Actor, limit: int) -> list[StoredFile]:
+    """Read an actor's files."""
+    rows = rows_of(File, actor).order_by("-created_at", "-id").values_list(*COLUMNS)[:limit]
+    return [StoredFile.from_row(row) for row in rows]
+
+
+def rows_of[Row: Model](model: type[Row], actor: Actor) -> QuerySet[Row]:
+    """Return the rows of a model that are an actor's own; see `sharing.owns`."""
+    rows = model._default_manager
+    if actor.user_id is not None:
+        return rows.filter(user_id=actor.user_id)
+    return rows.filter(sender=actor.sender, user_id=None) if actor.sender else rows.none()
 
 
 def with_rows(ids: Sequence[str]) -> set[str]:

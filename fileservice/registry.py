@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, Self
 
 from django.db import connection, transaction
 
+from fileservice.actors import Actor
+from fileservice.audit import Entry, record
 from fileservice.commits import Commits
-from fileservice.ledger import Ledger, select_by
+from fileservice.ledger import Ledger, rows_of, select_by
 from fileservice.models import Certificate
 
 
@@ -37,6 +39,7 @@ class Issued:
         revoked_at: None while it is not.
         reason: why it was revoked; may be empty.
         sender: who had it issued, as far as a browser tells; empty for others.
+        user_id: whose it is; None where nobody had said who it was.
         batch_id: the batch that it is of; None where it was issued by itself.
         line: where it begins in the batch's list.
     """
@@ -60,6 +63,7 @@ class Issued:
     revoked_at: datetime | None
     reason: str
     sender: str
+    user_id: int | None = None
     batch_id: str | None = None
     line: int | None = None
 
@@ -149,30 +153,30 @@ class Registry:
         row = self._ledger.row(self._by[column], value)
         return Issued.from_row(row) if row else None
 
-    async def add(self, issued: Issued) -> None:
+    async def add(self, issued: Issued, by: Actor) -> None:
         """
-        Commit the row; durable when this returns.
+        Commit the row, and who had it issued; durable when this returns.
 
         Raises:
             ServiceUnavailable: the database was locked for longer than it waits.
         """
-        await self._commits.add([issued])
+        await self._commits.add([(issued, by)])
 
-    async def _insert(self, rows: list[Issued]) -> None:
-        await self._ledger.run(insert, rows)
+    async def _insert(self, rows: list[tuple[Issued, Actor]]) -> None:
+        await self._ledger.run(insert_each, rows)
 
-    async def revoke(self, id: str, reason: str, *, now: datetime) -> None:
+    async def revoke(self, issued: Issued, reason: str, *, by: Actor, now: datetime) -> None:
         """
         Revoke a certificate; of several calls the first one counts.
 
         Raises:
             ServiceUnavailable: the database was locked for longer than it waits.
         """
-        await self._ledger.run(revoke, id, reason, now)
+        await self._ledger.run(revoke, issued, reason, by, now)
 
-    async def sent_by(self, sender: str, limit: int) -> list[Issued]:
-        """Return the newest certificates that a sender had issued one by one, at most `limit`."""
-        return await self._ledger.run(newest, sender, limit)
+    async def own(self, actor: Actor, limit: int) -> list[Issued]:
+        """Return the newest certificates that an actor had issued one by one, at most `limit`."""
+        return await self._ledger.run(newest, actor, limit)
 
     async def glance(self, batch_id: str, after: int, limit: int) -> list[Glance]:
         """Return what is short of the certificates of a batch, from behind a line on."""
@@ -185,6 +189,18 @@ class Registry:
     async def close(self) -> None:
         """Wait for the commits under way."""
         await self._commits.close()
+
+
+def insert_each(rows: Sequence[tuple[Issued, Actor]]) -> None:
+    """Insert all or none, with who had them issued."""
+    with transaction.atomic():
+        insert([issued for issued, _ in rows])
+        record(*(entry_of(by, "certificate.issue", issued) for issued, by in rows))
+
+
+def entry_of(by: Actor, act: str, issued: Issued) -> Entry:
+    """Return what is remembered of something done to a certificate."""
+    return Entry(by, act, issued.id, issued.number, issued.sha256)
 
 
 def insert(rows: Sequence[Issued]) -> None:
@@ -206,15 +222,17 @@ def _adapted(row: Issued) -> list[Any]:
     return found
 
 
-def revoke(id: str, reason: str, now: datetime) -> None:
+def revoke(issued: Issued, reason: str, by: Actor, now: datetime) -> None:
     """Mark one row, unless it is marked."""
-    Certificate.objects.filter(id=id, revoked_at=None).update(revoked_at=now, reason=reason)
+    with transaction.atomic():
+        valid = Certificate.objects.filter(id=issued.id, revoked_at=None)
+        if valid.update(revoked_at=now, reason=reason):
+            record(entry_of(by, "certificate.revoke", issued))
 
 
-def newest(sender: str, limit: int) -> list[Issued]:
-    """Read one sender's certificates."""
-    own = Certificate.objects.filter(sender=sender, batch=None)
-    rows = own.order_by("-issued_at").values(*COLUMNS)
+def newest(actor: Actor, limit: int) -> list[Issued]:
+    """Read an actor's certificates."""
+    rows = rows_of(Certificate, actor).filter(batch=None).order_by("-issued_at").values(*COLUMNS)
     return [Issued(**{**row, "values": json.loads(row["values"])}) for row in rows[:limit]]
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from django.db import connection
 
 from fileservice import ledger as files
+from fileservice.actors import Actor
 from fileservice.errors import BadRequest
 from fileservice.ledger import Ledger, StoredFile, select_by
 from fileservice.models import ResumableUpload
@@ -52,7 +53,7 @@ class Resumable:
         parts: ids of what a final one is made of, in order.
         created_at: aware, UTC.
         expires_at: aware, UTC; counts while it is not finished, and for parts.
-        sender: as of a file.
+        sender, user_id, restricted, parcel_id, path, drop_id: as of the file.
         fence: how often the lease was taken.
     """
 
@@ -71,13 +72,19 @@ class Resumable:
     created_at: datetime
     expires_at: datetime
     sender: str
+    user_id: int | None = None
+    restricted: bool = False
+    parcel_id: str | None = None
+    path: str = ""
+    drop_id: str | None = None
     fence: int = 0
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
         """Take what SQLite or Django holds: booleans may be numbers, times text in UTC."""
         known = dict(zip(COLUMNS, row, strict=True))
-        known["name_changed"] = bool(known["name_changed"])
+        for name in ("name_changed", "restricted"):
+            known[name] = bool(known[name])
         known["parts"] = tuple(json.loads(known["parts"] or "[]"))
         for name in ("created_at", "expires_at"):
             known[name] = datetime.fromisoformat(str(known[name])).replace(tzinfo=UTC)
@@ -158,9 +165,9 @@ class Resumables:
         """
         return await self._ledger.commit(add, resumable)
 
-    async def add_finished(self, resumable: Resumable, file: StoredFile) -> None:
+    async def add_finished(self, resumable: Resumable, file: StoredFile, by: Actor) -> None:
         """Commit an upload that is finished as it begins, and its file."""
-        await self._ledger.commit(add_finished, resumable, file)
+        await self._ledger.commit(add_finished, resumable, file, by)
 
     async def take(self, id: str, owner: str, *, now: datetime) -> Resumable | None:
         """Take the lease of an open upload and return it as it is; None where it is taken."""
@@ -250,10 +257,10 @@ def add(resumable: Resumable) -> Resumable:
     return resumable
 
 
-def add_finished(resumable: Resumable, file: StoredFile) -> None:
+def add_finished(resumable: Resumable, file: StoredFile, by: Actor) -> None:
     """Insert a row, and that of its file."""
     add(resumable)
-    files.insert([file])
+    files.insert([(file, by)])
 
 
 def hold_parts(final: Resumable) -> None:
@@ -275,7 +282,7 @@ def same_final(row: dict[str, Any]) -> Resumable | None:
 
     Who does not hear that its parts were joined asks again, and must not get a second file.
     """
-    what = {name: row[name] for name in ("parts", "metadata", "sender", "kind")}
+    what = {name: row[name] for name in ("parts", "metadata", "sender", "user_id", "kind")}
     same = ResumableUpload.objects.filter(**what).exclude(state="failed").values_list(*COLUMNS)
     found = same.first()
     return Resumable.from_row(found) if found else None
@@ -322,7 +329,7 @@ def finish(held: Resumable, file: StoredFile | None, parts_expire: datetime) -> 
     done = {"state": "finished", "length": held.length, "offset": held.offset}
     note(held, {**done, "until": FREE, "asked": False})
     if file is not None:
-        files.insert([file])
+        files.insert([(file, Actor(user_id=held.user_id))])
     if held.parts:
         ResumableUpload.objects.filter(id__in=held.parts).update(expires_at=parts_expire)
 

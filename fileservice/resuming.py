@@ -10,6 +10,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from fileservice.actors import Actor
 from fileservice.appending import Append, Appending, agreed, other_offset
 from fileservice.errors import Expired
 from fileservice.finishing import Finishing
@@ -76,7 +77,7 @@ class Resuming:
         return resumable
 
     async def store(
-        self, resumable: Resumable, chunks: AsyncIterable[bytes], limits: Limits
+        self, resumable: Resumable, chunks: AsyncIterable[bytes], limits: Limits, by: Actor
     ) -> Resumable:
         """
         Take an upload that comes whole in the request that begins it, as any file is taken.
@@ -91,7 +92,7 @@ class Resuming:
         check_room(self._storage, limits, resumable.length or 0)
         name = CleanName(resumable.name, resumable.name_changed)
         now = datetime.now(UTC)
-        upload = Upload(self._storage, name, sender=resumable.sender, now=now)
+        upload = Upload(self._storage, name, by=by, now=now)
         async with upload:
             await upload.append(chunks, limits)
             await upload.seal()
@@ -105,10 +106,10 @@ class Resuming:
                 expires_at=now,
             )
 
-            async def add(files: Sequence[StoredFile]) -> None:
-                await self._resumables.add_finished(whole, *files)
+            async def add(files: Sequence[StoredFile], by: Actor) -> None:
+                await self._resumables.add_finished(whole, *files, by)
 
-            await finish(self._ledger, [upload], add if whole.metadata else None)
+            await finish(self._ledger, [upload], by, add if whole.metadata else None)
         return whole
 
     async def settle(self, resumable: Resumable) -> Resumable:
@@ -166,7 +167,7 @@ class Resuming:
                 with busy_where_lost():
                     await self._finishing.fail(holding.resumable)
 
-    async def delete(self, resumable: Resumable) -> bool:
+    async def delete(self, resumable: Resumable, by: Actor) -> bool:
         """
         Remove an upload, or the file it has become; return whether this call did.
 
@@ -179,7 +180,7 @@ class Resuming:
                 if holding.resumable.kind == "part" or holding.resumable.state != "finished":
                     return await self._forget(holding.resumable)
         file = self._ledger.find(resumable.id)
-        return file is not None and await delete(self._ledger, self._storage, file)
+        return file is not None and await delete(self._ledger, self._storage, file, by)
 
     async def _forget(self, held: Resumable) -> bool:
         try:

@@ -12,6 +12,7 @@ from typing import Self
 
 from django.db import Error
 
+from fileservice.actors import Actor
 from fileservice.errors import (
     DigestMismatch,
     InsufficientStorage,
@@ -27,7 +28,7 @@ LOOK_EVERY = 64 << 20  # bytes between two looks at how much room the disk still
 # For each byte one of the 32 letters of RFC 4648 6, in lower case; all are as likely.
 LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 
-type Add = Callable[[Sequence[StoredFile]], Awaitable[None]]
+type Add = Callable[[Sequence[StoredFile], Actor], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class Upload:
         size: bytes so far.
     """
 
-    def __init__(self, storage: Storage, name: CleanName, *, sender: str, now: datetime) -> None:
+    def __init__(self, storage: Storage, name: CleanName, *, by: Actor, now: datetime) -> None:
         self.id = unguessable()
         self.key = unguessable()
         self.name = name
-        self.sender = sender
+        self.by = by
         self.created_at = now
         self.sha256 = ""
         self._head = b""
@@ -135,7 +136,8 @@ class Upload:
             sha256=self.sha256,
             media_type=media_type(self._head, self.name.text),
             created_at=self.created_at,
-            sender=self.sender,
+            sender=self.by.sender,
+            user_id=self.by.user_id,
         )
 
     def keep(self, *, keep: bool = True) -> None:
@@ -144,7 +146,7 @@ class Upload:
 
 
 async def finish(
-    ledger: Ledger, uploads: Sequence[Upload], add: Add | None = None
+    ledger: Ledger, uploads: Sequence[Upload], by: Actor, add: Add | None = None
 ) -> list[StoredFile]:
     """
     Make sealed `uploads` files, all or none, and return their rows.
@@ -160,7 +162,7 @@ async def finish(
     for upload in uploads:
         upload.keep()
     try:
-        await (add or ledger.add)(files)
+        await (add or ledger.add)(files, by)
     except asyncio.CancelledError:
         await ledger.settle()
         raise
@@ -171,14 +173,14 @@ async def finish(
     return files
 
 
-async def delete(ledger: Ledger, storage: Storage, file: StoredFile) -> bool:
+async def delete(ledger: Ledger, storage: Storage, file: StoredFile, by: Actor) -> bool:
     """
     Delete a file and return whether this call was the one that did.
 
     The row goes first: bytes without a row are swept later, a row without bytes would be a
     broken promise.
     """
-    if not await ledger.remove(file):
+    if not await ledger.remove(file, by):
         return False
     await storage.delete(file.id)
     return True

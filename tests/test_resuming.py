@@ -15,6 +15,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from fileservice import appending
+from fileservice.actors import ANYBODY
 from fileservice.errors import (
     BadRequest,
     ChecksumMismatch,
@@ -144,7 +145,7 @@ async def test_what_was_killed_half_way_to_its_place_is_deleted_whole(
     if step == "linked":
         os.link(worker.storage.path(upload.id), worker.draft(upload))
 
-    assert await worker.resuming.delete(upload)
+    assert await worker.resuming.delete(upload, ANYBODY)
 
     assert worker.files() == []
     assert worker.resuming.find(upload.key) is None
@@ -189,7 +190,7 @@ async def test_durable_bytes_that_are_missing_fail_an_upload_and_leave_nothing_o
     assert len(os.listdir("/proc/self/fd")) == open_files  # noqa: PTH208
     with pytest.raises(Expired):
         worker.now(upload)
-    assert await worker.resuming.delete(upload)
+    assert await worker.resuming.delete(upload, ANYBODY)
     assert worker.files() == []
 
 
@@ -360,12 +361,12 @@ async def test_a_finished_upload_does_not_expire(service: Service) -> None:
 
 async def test_what_was_deleted_is_not_found(worker: Worker) -> None:
     upload = await worker.start(5)
-    await worker.resuming.delete(upload)
+    await worker.resuming.delete(upload, ANYBODY)
 
     with pytest.raises(NotFound):
         await worker.resuming.append(upload, bringing(b"hello", offset=0), ROOMY)
     with pytest.raises(NotFound):
-        await worker.resuming.delete(upload)
+        await worker.resuming.delete(upload, ANYBODY)
 
 
 async def hung(worker: Worker, upload: Resumable, *chunks: bytes) -> asyncio.Task[Resumable]:
@@ -397,7 +398,7 @@ async def test_a_hung_writer_is_ended_by_who_comes_next(
         elif what == "settle":
             assert (await other.settle(upload)).offset == 5
         else:
-            assert await other.resuming.delete(upload)
+            assert await other.resuming.delete(upload, ANYBODY)
             assert one.files() == []
 
         assert clock() - began < 2  # one is the promise, on a machine that does nothing else
@@ -416,7 +417,7 @@ async def test_who_does_not_let_go_keeps_the_others_waiting_for_a_bounded_time(
 
         refused = await asyncio.gather(
             one.settle(upload),
-            one.resuming.delete(upload),
+            one.resuming.delete(upload, ANYBODY),
             other.append(upload, b"x"),
             return_exceptions=True,
         )
@@ -585,7 +586,7 @@ async def test_who_joins_the_same_parts_again_gets_the_same_file(service: Servic
         await finished(one, first)
         assert one.content(first) == b"hello world"
         assert renamed.id != first.id
-        assert await one.resuming.delete(first)
+        assert await one.resuming.delete(first, ANYBODY)
         assert (await one.start(11, kind="final", parts=parts)).id not in (first.id, renamed.id)
 
 
@@ -601,7 +602,7 @@ async def test_parts_that_are_not_whole_are_not_joined(worker: Worker, missing: 
         await worker.append(other, b"hell")
     else:
         other = await whole_part(worker, b"hello")
-        await worker.resuming.delete(other)
+        await worker.resuming.delete(other, ANYBODY)
     final = new(10, kind="final", parts=ids([there, other]))
 
     with pytest.raises(BadRequest):

@@ -28,6 +28,7 @@ from hypothesis.stateful import (
 from pytest_django import DjangoDbBlocker
 
 from fileservice import holding
+from fileservice.actors import ANYBODY
 from fileservice.errors import (
     BadRequest,
     ChecksumMismatch,
@@ -398,7 +399,7 @@ class Uploads(RuleBasedStateMachine):
     def delete(self, model: Model, worker: int) -> None:
         self.end_hanging(model)
 
-        answer = self.told(model, self.workers[worker].resuming.delete(model.upload))
+        answer = self.told(model, self.workers[worker].resuming.delete(model.upload, ANYBODY))
 
         if model.state == "gone":
             assert type(answer) is NotFound

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from fileservice.actors import ANYBODY
 from fileservice.errors import FileserviceError, InsufficientStorage, ServiceUnavailable, TooLarge
 from fileservice.names import CleanName
 from fileservice.options import DATABASE
@@ -40,7 +41,7 @@ def storage(tmp_path: Path) -> Iterator[LocalStorage]:
 
 
 def new_upload(storage: LocalStorage) -> Upload:
-    return Upload(storage, CleanName("a", changed=False), sender="", now=datetime.now(UTC))
+    return Upload(storage, CleanName("a", changed=False), by=ANYBODY, now=datetime.now(UTC))
 
 
 async def chunks(*contents: bytes) -> AsyncIterator[bytes]:
@@ -89,7 +90,7 @@ async def test_bytes_are_let_go_of_after_their_row_also_where_the_wait_is_cancel
             await upload.append(chunks(b"hello"), ROOMY)
             await upload.seal()
             sealed.set()
-            await finish(worker.ledger, [upload])
+            await finish(worker.ledger, [upload], ANYBODY)
 
     with service_in(tmp_path, migrated, django_db_blocker) as service:
         async with service.worker() as worker:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from fileservice.actors import Actor
 from fileservice.backlog import Backlog, Ordered
 from fileservice.certificates import Templates, zone_of
 from fileservice.errors import BadList, ServiceUnavailable
@@ -78,7 +79,7 @@ class Desk:
             self._left += size
 
     async def order(
-        self, wanted: BatchOrder, *, sender: str, now: datetime, held: timedelta = timedelta()
+        self, wanted: BatchOrder, *, by: Actor, now: datetime, held: timedelta = timedelta()
     ) -> Ordered:
         """
         Return a new batch, to be issued with the time `now`, once it is durable.
@@ -108,9 +109,10 @@ class Desk:
             expires_at=expires_at,
             origin=wanted.origin,
             total=total,
-            sender=sender,
+            sender=by.sender,
+            user_id=by.user_id,
         )
-        await self._backlog.add(ordered, packed, until=now + held)
+        await self._backlog.add(ordered, packed, by=by, until=now + held)
         return ordered
 
 

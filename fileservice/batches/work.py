@@ -79,6 +79,7 @@ def sheet_of(ordered: Ordered, tools: Tools) -> Sheet:
         issued_at=ordered.issued_at,
         expires_at=ordered.expires_at,
         sender=ordered.sender,
+        user_id=ordered.user_id,
     )
     return Sheet(tools.template, terms, ordered.origin, ordered.id, tools.signing)
 

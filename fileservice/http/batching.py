@@ -15,6 +15,7 @@ from fileservice.backlog import Ordered
 from fileservice.batches.ordering import as_lines, detailed
 from fileservice.errors import NotFound
 from fileservice.http.answers import document, methods, page, shape_of, text
+from fileservice.http.auth import actor_of, admit
 from fileservice.http.content import ContentResponse
 from fileservice.http.issuing import shown, told
 from fileservice.http.lifespan import resources_of
@@ -22,7 +23,7 @@ from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import limits_of
 from fileservice.http.sentlists import batch_order_of
-from fileservice.http.visitors import admit, browser_of, check_own_origin, origin_of, sender_of
+from fileservice.http.visitors import check_own_origin, origin_of
 from fileservice.uploads import check_room
 
 EVENTS = "text/event-stream"
@@ -36,16 +37,14 @@ REFRESH_SECONDS = 2
 @methods("POST")
 async def batches(request: NativeRequest) -> HttpResponseBase:
     """POST /batches/ takes a list, and has a certificate issued for each line."""
-    await admit(request)
+    by = await admit(request, "issue")
     check_own_origin(request)
     refuse_encoded(request)
     resources = resources_of(request)
     check_room(resources.storage, limits_of(resources), 0)
     with resources.desk.place(request.stream.declared):
         wanted = await batch_order_of(request)
-        ordered = await resources.desk.order(
-            wanted, sender=sender_of(browser_of(request)), now=datetime.now(UTC)
-        )
+        ordered = await resources.desk.order(wanted, by=by, now=datetime.now(UTC))
     resources.watch.wake()
     return created(request, ordered)
 
@@ -109,7 +108,7 @@ async def batch(request: NativeRequest, key: str) -> HttpResponseBase:
     ordered = kept(request, key)
     if request.method == "DELETE":
         check_own_origin(request)
-        await resources_of(request).backlog.stop(ordered)
+        await resources_of(request).backlog.stop(ordered, await actor_of(request))
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     if request.method == "GET" and request.META.get("HTTP_ACCEPT", "").startswith(EVENTS):
         return events_of(request, ordered)
@@ -125,7 +124,7 @@ async def batch(request: NativeRequest, key: str) -> HttpResponseBase:
 async def stop_form(request: NativeRequest, key: str) -> HttpResponseBase:
     """POST /batches/<key>/stop is DELETE for a form; whoever holds the key may."""
     check_own_origin(request)
-    await resources_of(request).backlog.stop(kept(request, key))
+    await resources_of(request).backlog.stop(kept(request, key), await actor_of(request))
     return HttpResponseRedirect(f"/batches/{key}", status=HTTPStatus.SEE_OTHER)
 
 

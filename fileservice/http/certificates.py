@@ -11,8 +11,9 @@ from django.http.response import HttpResponseBase
 from fileservice.certificates import DEFAULT_TEMPLATE, render, zone_of
 from fileservice.errors import BadRequest
 from fileservice.http.answers import methods
+from fileservice.http.auth import admit
 from fileservice.http.lifespan import resources_of
-from fileservice.http.visitors import admit, origin_of
+from fileservice.http.visitors import origin_of
 
 MAX_PARAMETERS = 64
 DEFAULT_ZONE = "UTC"
@@ -29,7 +30,7 @@ class Wish(NamedTuple):
 @methods("GET", "HEAD")
 async def certificate(request: ASGIRequest) -> HttpResponseBase:
     """GET /certificate?template=..&tz=..&name=..: the template, filled, as a download."""
-    await admit(request)
+    await admit(request, "issue")
     wish = wish_of(request.META["QUERY_STRING"])
     resources = resources_of(request)
     content = await render(

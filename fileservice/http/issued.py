@@ -73,6 +73,7 @@ def as_file(issued: Issued) -> StoredFile:
         media_type="application/pdf",
         created_at=issued.issued_at,
         sender=issued.sender,
+        user_id=issued.user_id,
     )
 
 

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from fileservice.certificates import verify_link
 from fileservice.errors import NotFound
 from fileservice.http.answers import document, methods, page, shape_of, text
+from fileservice.http.auth import actor_of, admit
 from fileservice.http.certificates import parameters_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.orders import order_of, text_of, whole
@@ -18,12 +19,9 @@ from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import limits_of
 from fileservice.http.visitors import (
-    admit,
-    browser_of,
     check_form_token,
     check_own_origin,
     origin_of,
-    sender_of,
 )
 from fileservice.issuing import clean_reason
 from fileservice.registry import Issued
@@ -35,7 +33,7 @@ REASON_FIELD = "reason"
 @methods("POST")
 async def certificates(request: NativeRequest) -> HttpResponseBase:
     """POST /certificates/ issues a certificate and keeps what it says."""
-    await admit(request)
+    by = await admit(request, "issue")
     check_own_origin(request)
     refuse_encoded(request)
     resources = resources_of(request)
@@ -44,7 +42,7 @@ async def certificates(request: NativeRequest) -> HttpResponseBase:
     check_form_token(request, token)
     issued = await resources.issuing.issue(
         order,
-        sender=sender_of(browser_of(request)),
+        by=by,
         origin=origin_of(request),
         now=datetime.now(UTC),
     )
@@ -156,7 +154,8 @@ async def revoke_form(request: NativeRequest, key: str) -> HttpResponseBase:
 async def revoke(request: ASGIRequest, issued: Issued, reason: str) -> None:
     """Revoke a certificate; one that is revoked stays so since then and for that reason."""
     registry = resources_of(request).registry
-    await registry.revoke(issued.id, clean_reason(reason), now=datetime.now(UTC))
+    by = await actor_of(request)
+    await registry.revoke(issued, clean_reason(reason), by=by, now=datetime.now(UTC))
 
 
 def kept(request: ASGIRequest, key: str) -> Issued:

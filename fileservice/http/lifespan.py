@@ -44,6 +44,7 @@ from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
 from fileservice.sweeping import Sweeper, sweeping
 from fileservice.timestamping import Authority
+from fileservice.tokens import Tokens
 from fileservice.verifying import Verifying
 
 log = logging.getLogger("fileservice.lifespan")
@@ -68,6 +69,7 @@ class Resources:
     options: Options
     storage: Storage
     ledger: Ledger
+    tokens: Tokens
     resuming: Resuming
     following: Following
     sweeper: Sweeper
@@ -152,6 +154,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             options=options,
             storage=storage,
             ledger=ledger,
+            tokens=Tokens(ledger),
             resuming=resuming,
             following=following,
             sweeper=Sweeper(ledger, storage),

@@ -8,9 +8,10 @@ from django.http.response import HttpResponseBase
 
 from fileservice.http import partialputs, resumption, tus, uploadfields
 from fileservice.http.answers import document, methods, page, shape_of, text
+from fileservice.http.auth import actor_of
 from fileservice.http.creations import described, described_upload
 from fileservice.http.downloading import absent
-from fileservice.http.lifespan import Resources, resources_of
+from fileservice.http.lifespan import resources_of
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import resumable
 from fileservice.http.visitors import browser_of, check_origin, form_token
@@ -37,7 +38,7 @@ async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
         return await standing(request, key)
     if method == "DELETE":
         tus.check_spoken(request)
-        await remove(resources_of(request), resumable(request, key))
+        await remove(request, resumable(request, key))
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     return show(request, key)
 
@@ -82,11 +83,12 @@ def told(
 async def delete_form(request: NativeRequest, key: str) -> HttpResponseBase:
     """POST /uploads/<key>/delete is DELETE for a form; whoever holds the key may."""
     check_origin(request)
-    await remove(resources_of(request), resumable(request, key))
+    await remove(request, resumable(request, key))
     return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
 
 
-async def remove(resources: Resources, upload: Resumable) -> None:
+async def remove(request: ASGIRequest, upload: Resumable) -> None:
     """Delete a file, or an upload that is none yet; who comes second finds nothing."""
-    if not await resources.resuming.delete(upload):
+    by = await actor_of(request)
+    if not await resources_of(request).resuming.delete(upload, by):
         raise absent()

@@ -10,8 +10,8 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from fileservice.http.answers import methods
+from fileservice.http.auth import admit
 from fileservice.http.lifespan import Resources, resources_of
-from fileservice.http.visitors import admit
 
 
 class Counted(Collector):
@@ -54,7 +54,7 @@ class Counted(Collector):
 @methods("GET", "HEAD")
 async def metrics(request: ASGIRequest) -> HttpResponseBase:
     """GET /metrics tells what the worker that answers has counted, in Prometheus' text format."""
-    await admit(request)
+    await admit(request, "read")
     registry = CollectorRegistry()
     registry.register(Counted(resources_of(request)))
     return HttpResponse(

@@ -37,7 +37,7 @@ def log_access(respond: Respond) -> Respond:
     async def logged(request: NativeRequest) -> HttpResponseBase:
         began = time.perf_counter()
         log = resources_of(request).access_log
-        name = log.new_name()
+        name = request.name = log.new_name()
         status: int | str = "gone"
         try:
             response = await respond(request)

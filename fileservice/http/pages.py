@@ -3,19 +3,19 @@
 from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 
+from fileservice.actors import Actor
 from fileservice.errors import FileserviceError, NotFound, Unauthorized
 from fileservice.http import batching, issuing
 from fileservice.http.answers import document, methods, page, shape_of, text
+from fileservice.http.auth import actor_of, admit
 from fileservice.http.creations import links
 from fileservice.http.lifespan import resources_of
 from fileservice.http.visitors import (
     TOKEN_FIELD,
-    admit,
     browser_of,
     form_token,
     new_browser,
     remember_browser,
-    sender_of,
 )
 from fileservice.ledger import StoredFile
 
@@ -33,7 +33,7 @@ async def home(request: ASGIRequest) -> HttpResponseBase:
     if shape == "text":
         response = text(manual(request))
     elif shape == "json":
-        response = document(await listed(request, browser))
+        response = document(await listed(request))
     else:
         response = page("home.html", await home_context(request, browser))
         remember_browser(request, response, browser)
@@ -46,15 +46,16 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
     """Return what the home page shows."""
     resources = resources_of(request)
     options = resources.options
+    actor = await actor_of(request)
     admitted = await is_admitted(request)
     return {
         "admitted": admitted,
         "panels": await resources.panels.all() if admitted else [],
         "private": options.access == "private",
-        "files": await sent_files(request, browser),
+        "files": await own_files(request, actor),
         "templates": (await resources.templates.names())[:LISTED_TEMPLATES] if admitted else [],
-        "certificates": await sent_certificates(request, browser),
-        "batches": await sent_batches(request, browser),
+        "certificates": await own_certificates(request, actor),
+        "batches": await own_batches(request, actor),
         "listed": LISTED_FILES,
         "listed_certificates": LISTED_CERTIFICATES,
         "token": form_token(browser),
@@ -64,30 +65,31 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
     }
 
 
-async def sent_files(request: ASGIRequest, browser: str) -> list[tuple[StoredFile, str, str]]:
-    """Return a browser's newest files, each with its link to give away and its link to keep."""
-    sent = await resources_of(request).ledger.sent_by(sender_of(browser), LISTED_FILES)
-    return [(file, *links(request, file)) for file in sent]
+async def own_files(request: ASGIRequest, actor: Actor) -> list[tuple[StoredFile, str, str]]:
+    """Return an actor's newest files, each with its link to give away and its link to keep."""
+    files = await resources_of(request).ledger.own(actor, LISTED_FILES)
+    return [(file, *links(request, file)) for file in files]
 
 
-async def sent_certificates(request: ASGIRequest, browser: str) -> list[dict[str, object]]:
-    """Return the newest certificates that a browser had issued."""
+async def own_certificates(request: ASGIRequest, actor: Actor) -> list[dict[str, object]]:
+    """Return the newest certificates that an actor had issued."""
     registry = resources_of(request).registry
-    sent = await registry.sent_by(sender_of(browser), LISTED_CERTIFICATES)
-    return [{"issued": one, **issuing.described(request, one)} for one in sent]
+    issued = await registry.own(actor, LISTED_CERTIFICATES)
+    return [{"issued": one, **issuing.described(request, one)} for one in issued]
 
 
-async def sent_batches(request: ASGIRequest, browser: str) -> list[dict[str, object]]:
-    """Return the newest lists that a browser sent."""
+async def own_batches(request: ASGIRequest, actor: Actor) -> list[dict[str, object]]:
+    """Return the newest lists that an actor sent."""
     backlog = resources_of(request).backlog
-    sent = await backlog.sent_by(sender_of(browser), LISTED_BATCHES)
-    return [{"ordered": one, **batching.described(request, one)} for one in sent]
+    batches = await backlog.own(actor, LISTED_BATCHES)
+    return [{"ordered": one, **batching.described(request, one)} for one in batches]
 
 
-async def listed(request: ASGIRequest, browser: str) -> dict[str, object]:
-    """Return what a browser sent, for a program."""
-    files = await sent_files(request, browser)
-    certificates = await sent_certificates(request, browser)
+async def listed(request: ASGIRequest) -> dict[str, object]:
+    """Return what an actor has here, for a program."""
+    actor = await actor_of(request)
+    files = await own_files(request, actor)
+    certificates = await own_certificates(request, actor)
     return {
         "files": [{"name": file.name, "url": url} for file, url, _ in files],
         "certificates": [{"number": one["number"], "url": one["url"]} for one in certificates],
@@ -102,7 +104,7 @@ async def is_admitted(request: ASGIRequest) -> bool:
         Forbidden: nobody chose who may, and this is not a loopback address.
     """
     try:
-        await admit(request)
+        await admit(request, "read")
     except Unauthorized:
         return False
     else:

@@ -18,7 +18,10 @@ class NativeRequest(ASGIRequest):
 
     Attributes:
         stream: the body.
+        name: X-Request-ID of the answer.
     """
+
+    name = ""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._host: str | None = None

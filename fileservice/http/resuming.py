@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 
 from django.core.handlers.asgi import ASGIRequest
 
+from fileservice.actors import Actor
 from fileservice.appending import Append, Verification, agreed
 from fileservice.errors import Forbidden, ServiceUnavailable, SlowBody
+from fileservice.http.auth import admit
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import Resources, resources_of
 from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
-from fileservice.http.visitors import admit, browser_of, check_origin, sender_of
+from fileservice.http.visitors import check_origin
 from fileservice.ledger import StoredFile
 from fileservice.names import clean_name
 from fileservice.resumables import Kind, Resumable
@@ -19,9 +21,9 @@ from fileservice.uploads import Limits, unguessable
 
 
 def new_resumable(
-    request: ASGIRequest,
     name: bytes,
     *,
+    by: Actor,
     length: int | None,
     kind: Kind = "whole",
     sha256: str = "",
@@ -52,7 +54,8 @@ def new_resumable(
         parts=tuple(parts),
         created_at=now,
         expires_at=now,
-        sender=sender_of(browser_of(request)),
+        sender=by.sender,
+        user_id=by.user_id,
     )
 
 
@@ -82,7 +85,7 @@ async def appendable(request: NativeRequest, key: str) -> Resumable:
         Forbidden: it is an upload of which only tus knows what becomes.
         FileserviceError: see `admit`, `check_origin`, `refuse_encoded` and `resumable`.
     """
-    await admit(request)
+    await admit(request, "upload")
     check_origin(request)
     refuse_encoded(request)
     found = resumable(request, key)
@@ -109,6 +112,11 @@ def finished(file: StoredFile) -> Resumable:
         created_at=file.created_at,
         expires_at=file.created_at,
         sender=file.sender,
+        user_id=file.user_id,
+        restricted=file.restricted,
+        parcel_id=file.parcel_id,
+        path=file.path,
+        drop_id=file.drop_id,
     )
 
 

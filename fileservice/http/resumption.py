@@ -27,6 +27,7 @@ from fileservice.errors import (
     UnsupportedRequest,
 )
 from fileservice.http.answers import document, shape_of, text
+from fileservice.http.auth import actor_of, admit
 from fileservice.http.body import ClientGone
 from fileservice.http.creations import created, described_upload, links
 from fileservice.http.lifespan import resources_of
@@ -57,7 +58,7 @@ from fileservice.http.uploadfields import (
     tell,
     told_length,
 )
-from fileservice.http.visitors import admit, check_origin
+from fileservice.http.visitors import check_origin
 from fileservice.ledger import StoredFile
 from fileservice.resumables import Resumable
 from fileservice.structured import parse_count
@@ -79,15 +80,15 @@ async def create(request: NativeRequest, take: Take, name: bytes | None = None) 
     is_last = bool(completeness(request))
     if is_last and not can_announce(request):
         return ended(request, await take(request, name, told_length(request)))
-    await admit(request)
+    by = await admit(request, "upload")
     check_origin(request)
     refuse_encoded(request)
     if is_form(request):
         raise UnsupportedRequest("A form cannot be gone on with: send the bare file.")
     sha256 = told_sha256(request)
     wanted = new_resumable(
-        request,
         name,
+        by=by,
         kind="told",
         length=told_length(request),
         sha256=sha256.hex() if sha256 else "",
@@ -115,7 +116,7 @@ async def first_bytes(request: NativeRequest, wanted: Resumable, *, is_last: boo
     except (FileserviceError, ClientGone):
         if not can_announce(request):
             with contextlib.suppress(NotFound, Locked):
-                await resuming.delete(upload)
+                await resuming.delete(upload, await actor_of(request))
         raise
 
 

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from fileservice.certificates import DEFAULT_TEMPLATE, fill, new_number, zone_of
 from fileservice.errors import BadRequest, BadValue
 from fileservice.http.answers import document, methods, page, shape_of, text
+from fileservice.http.auth import admit
 from fileservice.http.certificates import DEFAULT_ZONE, parameters_of
 from fileservice.http.downloading import asked_by, headers_of, reply_to
 from fileservice.http.issued import respond
@@ -19,7 +20,6 @@ from fileservice.http.issuing import told
 from fileservice.http.lifespan import resources_of
 from fileservice.http.visitors import (
     TOKEN_FIELD,
-    admit,
     browser_of,
     form_token,
     new_browser,
@@ -53,7 +53,7 @@ class View(NamedTuple):
 @methods("GET", "HEAD")
 async def templates(request: ASGIRequest) -> HttpResponseBase:
     """GET /templates/ lists the templates; ?template=.. shows one, also that of a URL."""
-    await admit(request)
+    await admit(request, "issue")
     values = parameters_of(request.META["QUERY_STRING"])
     wanted = values.pop("template", None)
     if wanted is not None:
@@ -71,7 +71,7 @@ async def templates(request: ASGIRequest) -> HttpResponseBase:
 @methods("GET", "HEAD")
 async def template(request: ASGIRequest, name: str) -> HttpResponseBase:
     """GET /templates/<name> shows a template: its pages, what it asks for, and what to know."""
-    await admit(request)
+    await admit(request, "issue")
     return await shown(request, name, parameters_of(request.META["QUERY_STRING"]))
 
 
@@ -192,7 +192,7 @@ async def preview(request: ASGIRequest, name: str = "") -> HttpResponseBase:
 
     With ?filled=1 it is one of the certificate with the values of the query, and not kept.
     """
-    await admit(request)
+    await admit(request, "issue")
     view = view_of(request.META["QUERY_STRING"], name)
     resources = resources_of(request)
     found = await resources.templates.get(view.template)

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import http_date
 
+from fileservice.actors import Actor
 from fileservice.errors import (
     BadRequest,
     FileserviceError,
@@ -16,6 +17,7 @@ from fileservice.errors import (
     PreconditionFailed,
     UnsupportedRequest,
 )
+from fileservice.http.auth import admit
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import UNNAMED
@@ -29,7 +31,7 @@ from fileservice.http.resuming import (
     path_of,
     resumable,
 )
-from fileservice.http.visitors import admit, browser_of, check_origin, sender_of
+from fileservice.http.visitors import check_origin
 from fileservice.resumables import Kind, Resumable
 from fileservice.tusfields import (
     ALGORITHMS,
@@ -80,18 +82,18 @@ def options(request: ASGIRequest) -> dict[str, str]:
 async def create(request: NativeRequest) -> HttpResponseBase:
     """POST /files/ begins an upload, and takes its first bytes where they come with it."""
     check_version(request)
-    await admit(request)
+    by = await admit(request, "upload")
     check_origin(request)
     has_body = not request.stream.complete
     if has_body and request.META.get("CONTENT_TYPE") != CONTENT_TYPE:
         raise wrong_type()
     resources = resources_of(request)
-    wanted = wanted_of(request)
+    wanted = wanted_of(request, by)
     if has_body and wanted.kind == "final":
         raise BadRequest("A final upload has no bytes but those of its parts.")
     checksum = checksum_of(request)
     if checksum is None and is_small(request, wanted):
-        return await created(request, wanted)
+        return await created(request, wanted, by)
     begun = await resources.resuming.start(wanted, limits_of(resources))
     response = HttpResponse(status=HTTPStatus.CREATED, headers={"Location": path_of(begun)})
     if has_body:
@@ -106,11 +108,11 @@ def is_small(request: NativeRequest, wanted: Resumable) -> bool:
     return wanted.kind == "whole" and wanted.length == declared and 0 < declared <= SMALL
 
 
-async def created(request: NativeRequest, wanted: Resumable) -> HttpResponseBase:
+async def created(request: NativeRequest, wanted: Resumable, by: Actor) -> HttpResponseBase:
     """Store an upload that comes whole."""
     resources = resources_of(request)
     chunks = bounded_chunks(request, "nothing was stored")
-    upload = await resources.resuming.store(wanted, chunks, limits_of(resources))
+    upload = await resources.resuming.store(wanted, chunks, limits_of(resources), by)
     response = HttpResponse(status=HTTPStatus.CREATED, headers={"Location": path_of(upload)})
     tell(response, upload)
     return response
@@ -127,19 +129,19 @@ async def first_bytes(
         raise
 
 
-def wanted_of(request: ASGIRequest) -> Resumable:
+def wanted_of(request: ASGIRequest, by: Actor) -> Resumable:
     """Return the upload that a request asks for."""
     concat = request.META.get("HTTP_UPLOAD_CONCAT")
     metadata = request.META.get("HTTP_UPLOAD_METADATA", "")
     pairs = parse_metadata(metadata)
     name = pairs.get("filename") or pairs.get("name") or UNNAMED
     if concat is not None and concat.startswith(FINAL):
-        parts = [part_of(request, url) for url in concat.removeprefix(FINAL).split()]
+        parts = [part_of(request, url, by) for url in concat.removeprefix(FINAL).split()]
         if not parts or length_of(request) is not None:
             raise BadRequest("A final upload names its parts, and no length.")
         return new_resumable(
-            request,
             name,
+            by=by,
             kind="final",
             length=sum(part.offset for part in parts),
             metadata=metadata,
@@ -154,7 +156,7 @@ def wanted_of(request: ASGIRequest) -> Resumable:
         raise BadRequest("Either Upload-Length or `Upload-Defer-Length: 1` is needed.")
     kind: Kind = "part" if concat else "whole"
     return new_resumable(
-        request, name, kind=kind, length=length, metadata=metadata, concat=concat or ""
+        name, by=by, kind=kind, length=length, metadata=metadata, concat=concat or ""
     )
 
 
@@ -170,20 +172,24 @@ def checksum_of(request: ASGIRequest) -> UploadChecksum | None:
     return None if field is None else parse_checksum(field)
 
 
-def part_of(request: ASGIRequest, url: str) -> Resumable:
+def part_of(request: ASGIRequest, url: str, by: Actor) -> Resumable:
     """
     Return a part that a final upload names.
 
     Raises:
         BadRequest: it is not finished, or no link of ours.
-        NotFound: there is no such part, or it was sent by another browser.
+        NotFound: there is no such part, or somebody else sent it.
     """
     link = urlsplit(url)
     head, _, key = link.path.rpartition("/")
     if link.netloc not in ("", request.get_host()) or head != "/uploads":
         raise BadRequest("The parts of a final upload are named by their links to keep.")
     part = resources_of(request).resuming.find(key)
-    if part is None or part.kind != "part" or part.sender != sender_of(browser_of(request)):
+    if (
+        part is None
+        or part.kind != "part"
+        or (part.user_id, part.sender) != (by.user_id, by.sender)
+    ):
         raise absent()
     return part
 
@@ -191,7 +197,7 @@ def part_of(request: ASGIRequest, url: str) -> Resumable:
 async def patch(request: NativeRequest, key: str) -> HttpResponseBase:
     """PATCH /uploads/<key> appends."""
     check_version(request)
-    await admit(request)
+    await admit(request, "upload")
     check_origin(request)
     found = resumable(request, key)
     if found.kind == "final":

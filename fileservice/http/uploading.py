@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
+from fileservice.actors import Actor
 from fileservice.errors import (
     BadForm,
     BadRequest,
@@ -21,6 +22,7 @@ from fileservice.errors import (
 from fileservice.http import resumption, tus
 from fileservice.http.answers import methods, shape_of
 from fileservice.http.arriving import give_out
+from fileservice.http.auth import admit
 from fileservice.http.creations import created
 from fileservice.http.forms import Form, boundary_of
 from fileservice.http.lifespan import resources_of
@@ -36,12 +38,9 @@ from fileservice.http.resuming import limits_of
 from fileservice.http.uploadfields import completeness
 from fileservice.http.visitors import (
     TOKEN_FIELD,
-    admit,
-    browser_of,
     check_origin,
     is_form_token,
     needs_form_token,
-    sender_of,
 )
 from fileservice.ledger import StoredFile
 from fileservice.names import clean_name
@@ -101,7 +100,7 @@ async def take(request: NativeRequest, name: bytes, length: int | None = None) -
     Raises:
         InconsistentLength: it has not.
     """
-    await admit(request)
+    by = await admit(request, "upload")
     check_origin(request)
     refuse_encoded(request)
     if "HTTP_CONTENT_RANGE" in request.META:
@@ -113,7 +112,7 @@ async def take(request: NativeRequest, name: bytes, length: int | None = None) -
         raise UnsupportedRequest("Send a form by POST to /files/, or the bare file by PUT.")
     resources = resources_of(request)
     limits = limits_of(resources)
-    upload = new_upload(request, name)
+    upload = new_upload(request, name, by)
     expected = expected_sha256(request)
     declared = request.stream.declared
     check_length(declared, length)
@@ -122,7 +121,7 @@ async def take(request: NativeRequest, name: bytes, length: int | None = None) -
         await upload.append(request.stream.chunks(resources.pace), limits)
         check_length(upload.size, length)
         await upload.seal(expected)
-        [stored] = await finish(resources.ledger, [upload])
+        [stored] = await finish(resources.ledger, [upload], by)
     return stored
 
 
@@ -139,7 +138,7 @@ def check_length(size: int | None, length: int | None) -> None:
 
 async def post_form(request: NativeRequest) -> HttpResponseBase:
     """Take the files of a form: all of them, or none."""
-    await admit(request)
+    by = await admit(request, "upload")
     check_origin(request)
     refuse_encoded(request)
     boundary = boundary_of(request.content_types)
@@ -148,27 +147,27 @@ async def post_form(request: NativeRequest) -> HttpResponseBase:
     check_room(resources.storage, limits, max(0, (request.stream.declared or 0) - FORM_OVERHEAD))
     form = Form(request.stream.chunks(resources.pace), boundary)
     async with AsyncExitStack() as stack:
-        uploads = await receive(request, form, limits, stack)
+        uploads = await receive(request, form, limits, by, stack)
         if not uploads:
             raise NoFile("The form holds no file; send one as the field `file`.")
-        stored = await finish(resources.ledger, uploads)
+        stored = await finish(resources.ledger, uploads, by)
     if shape_of(request) == "page":
         return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
     return created(request, stored)
 
 
-def new_upload(request: NativeRequest, name: bytes) -> Upload:
-    """Begin an upload under the client's `name`, for the browser that sends it."""
+def new_upload(request: NativeRequest, name: bytes, by: Actor) -> Upload:
+    """Begin an upload under the client's `name`, for who sends it."""
     return Upload(
         resources_of(request).storage,
         clean_name(name),
-        sender=sender_of(browser_of(request)),
+        by=by,
         now=datetime.now(UTC),
     )
 
 
 async def receive(
-    request: NativeRequest, form: Form, limits: Limits, stack: AsyncExitStack
+    request: NativeRequest, form: Form, limits: Limits, by: Actor, stack: AsyncExitStack
 ) -> list[Upload]:
     """Return the sealed uploads of a form; `stack` takes back what does not become a file."""
     uploads: list[Upload] = []
@@ -184,7 +183,7 @@ async def receive(
         if not part.filename:
             await refuse_bytes_without_name(form.content())
             continue
-        upload = await stack.enter_async_context(new_upload(request, part.filename))
+        upload = await stack.enter_async_context(new_upload(request, part.filename, by))
         await upload.append(form.content(), limits)
         limits = replace(limits, file_bytes=limits.file_bytes - upload.size)
         await upload.seal()

@@ -1,22 +1,15 @@
-"""Who asks, and whether a browser's request was meant: access, cookie, forged forms."""
+"""Which browser asks, and whether its request was meant: cookie, forged forms."""
 
-import base64
-import binascii
 import hashlib
-import ipaddress
 import secrets
 
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.asgi import ASGIRequest
 from django.core.signing import BadSignature, Signer
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from fileservice.errors import Forbidden, Unauthorized
-from fileservice.http.answers import shape_of
+from fileservice.errors import Forbidden
 from fileservice.http.lifespan import resources_of
 from fileservice.options import ANY_ORIGIN
 
@@ -24,74 +17,6 @@ COOKIE = "fileservice_browser"
 COOKIE_SECONDS = 400 * 24 * 3600  # the most a browser keeps
 TOKEN_FIELD = "csrf_token"  # noqa: S105 - a field's name
 SIGNER = Signer(salt="fileservice.browser")
-
-
-async def admit(request: ASGIRequest) -> None:
-    """
-    Let pass who may upload and make certificates.
-
-    Raises:
-        Unauthorized: a token or a login is needed.
-        Forbidden: nobody chose who may, and this is not a loopback address.
-    """
-    options = resources_of(request).options
-    if options.access == "open":
-        return
-    if options.access is None:
-        if reached_on_loopback(request):
-            return
-        raise Forbidden(
-            "Nobody chose who may use this service here: set FILESERVICE_ACCESS to open or private."
-        )
-    if options.token and constant_time_compare(presented_token(request), options.token):
-        return
-    if await logged_in(request):
-        return
-    # A page leads to the login; the dialog that Basic brings up would hide it.
-    challenge = 'Bearer realm="fileservice"'
-    if shape_of(request) != "page":
-        challenge += ', Basic realm="fileservice", charset="UTF-8"'
-    raise Unauthorized(
-        "This needs a login, or the token as `Authorization: Bearer` or as Basic password.",
-        headers={"WWW-Authenticate": challenge},
-    )
-
-
-def reached_on_loopback(request: ASGIRequest) -> bool:
-    """Tell whether the connection came to a loopback address of this machine."""
-    server = request.scope.get("server")
-    try:
-        return server is not None and ipaddress.ip_address(server[0]).is_loopback
-    except ValueError:
-        return False
-
-
-def presented_token(request: ASGIRequest) -> str:
-    """Return the token of `Authorization`: Bearer's, or Basic's password; empty without one."""
-    field: str = request.META.get("HTTP_AUTHORIZATION", "")
-    scheme, _, credentials = field.partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        decoded = base64.b64decode(credentials.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-    return decoded.partition(":")[2]
-
-
-async def logged_in(request: ASGIRequest) -> bool:
-    """Tell whether the request carries the session of an active user."""
-    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    return bool(key) and await resources_of(request).ledger.run(has_user, key)
-
-
-def has_user(session_key: str) -> bool:
-    """Tell whether a session is that of an active user; runs in the ledger's thread."""
-    request = HttpRequest()
-    request.session = SessionStore(session_key)
-    return bool(get_user(request).is_active)
 
 
 def browser_of(request: ASGIRequest) -> str:

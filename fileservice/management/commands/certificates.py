@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from fileservice import backlog
+from fileservice.actors import THE_SERVICE
 from fileservice.backlog import LEASE, Lease, LeaseLost, Ordered
 from fileservice.batches import gathering
 from fileservice.batches.ordering import BatchOrder, bad_list
@@ -100,7 +101,7 @@ async def order(options: dict[str, Any]) -> Ordered:
         origin=options["origin"].rstrip("/"),
     )
     async with open_resources(settings.OPTIONS) as resources:
-        return await resources.desk.order(wanted, sender="", now=datetime.now(UTC), held=LEASE)
+        return await resources.desk.order(wanted, by=THE_SERVICE, now=datetime.now(UTC), held=LEASE)
 
 
 def ended(ordered: Ordered) -> Ordered:

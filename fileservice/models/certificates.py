@@ -1,91 +1,8 @@
-"""The rows."""
+"""Certificates that were issued, and the lists they were issued from."""
 
 from django.db import models
 
-
-class File(models.Model):
-    """A file that is wholly here: its bytes are durable before its row exists."""
-
-    id = models.CharField(primary_key=True, max_length=26, help_text="in the link to give away")
-    key = models.CharField(max_length=26, unique=True, help_text="in the link to keep")
-    name = models.CharField(max_length=255)
-    name_changed = models.BooleanField(help_text="the client sent another name")
-    size = models.PositiveBigIntegerField(help_text="bytes")
-    sha256 = models.CharField(max_length=64, help_text="of the content, in hexadecimal")
-    media_type = models.CharField(max_length=127, help_text="told by the content")
-    created_at = models.DateTimeField()
-    sender = models.CharField(
-        max_length=64, blank=True, help_text="SHA-256 of the browser's cookie; empty for others"
-    )
-
-    class Meta:
-        ordering = ["-created_at"]
-        indexes = [models.Index(fields=["sender", "-created_at"], name="file_sender_newest")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ResumableUpload(models.Model):
-    """
-    An upload that comes in several requests; who has the lease writes to it.
-
-    It stays when it is finished, for as long as its file does: clients ask what became of it.
-    """
-
-    id = models.CharField(primary_key=True, max_length=26, help_text="the file's, once it is one")
-    key = models.CharField(max_length=26, unique=True, help_text="in the link to keep")
-    name = models.CharField(max_length=255)
-    name_changed = models.BooleanField(help_text="the client sent another name")
-    kind = models.CharField(max_length=5, help_text="whole, told, part or final")
-    state = models.CharField(max_length=8, help_text="open, finished or failed")
-    length = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="bytes when it is whole; none while nobody said"
-    )
-    offset = models.PositiveBigIntegerField(default=0, help_text="bytes that are durable")
-    sha256 = models.CharField(
-        max_length=64, blank=True, help_text="that it must have, in hexadecimal"
-    )
-    metadata = models.TextField(blank=True, help_text="Upload-Metadata, as it was sent")
-    concat = models.TextField(blank=True, help_text="Upload-Concat, as it was sent")
-    parts = models.TextField(blank=True, help_text="ids of what a final one is made of")
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField(help_text="when it is removed, if it is not finished")
-    sender = models.CharField(
-        max_length=64, blank=True, help_text="SHA-256 of the browser's cookie; empty for others"
-    )
-    owner = models.CharField(max_length=255, blank=True, help_text="who had the lease last")
-    fence = models.PositiveIntegerField(default=0, help_text="how often the lease was taken")
-    until = models.DateTimeField(help_text="when the lease ends")
-    asked = models.BooleanField(default=False, help_text="who has the lease is to let go")
-
-    class Meta:
-        ordering = ["-created_at"]
-        indexes = [
-            models.Index(fields=["state", "expires_at"], name="resumable_state_expires"),
-            models.Index(fields=["parts"], name="resumable_parts"),
-            models.Index(fields=["kind", "expires_at"], name="resumable_kind_expires"),
-            models.Index(fields=["owner"], name="resumable_asked", condition=models.Q(asked=True)),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Duty(models.Model):
-    """What one worker does for all of them; who has the lease does it."""
-
-    name = models.CharField(primary_key=True, max_length=32)
-    owner = models.CharField(max_length=255, blank=True, help_text="who had the lease last")
-    fence = models.PositiveIntegerField(default=0, help_text="how often the lease was taken")
-    until = models.DateTimeField(help_text="when the lease ends")
-    done_at = models.DateTimeField(null=True, blank=True, help_text="when it was last done")
-
-    class Meta:
-        verbose_name_plural = "duties"
-
-    def __str__(self) -> str:
-        return self.name
+from fileservice.models.people import USER
 
 
 class Batch(models.Model):
@@ -112,6 +29,9 @@ class Batch(models.Model):
     sender = models.CharField(
         max_length=64, blank=True, help_text="SHA-256 of the browser's cookie; empty for others"
     )
+    user = models.ForeignKey(
+        USER, models.SET_NULL, null=True, blank=True, db_index=False, help_text="whose it is"
+    )
     owner = models.CharField(max_length=255, blank=True, help_text="who had the lease last")
     fence = models.PositiveIntegerField(default=0, help_text="how often the lease was taken")
     until = models.DateTimeField(help_text="when the lease ends")
@@ -125,6 +45,7 @@ class Batch(models.Model):
         indexes = [
             models.Index(fields=["state", "until"], name="batch_state_until"),
             models.Index(fields=["sender", "-issued_at"], name="batch_sender_newest"),
+            models.Index(fields=["user", "-issued_at", "-id"], name="batch_user_newest"),
         ]
 
     def __str__(self) -> str:
@@ -169,12 +90,19 @@ class Certificate(models.Model):
     sender = models.CharField(
         max_length=64, blank=True, help_text="SHA-256 of the browser's cookie; empty for others"
     )
+    user = models.ForeignKey(
+        USER, models.SET_NULL, null=True, blank=True, db_index=False, help_text="whose it is"
+    )
     batch = models.ForeignKey(Batch, models.SET_NULL, null=True, blank=True, db_index=False)
     line = models.PositiveIntegerField(null=True, blank=True, help_text="of the batch's list")
 
     class Meta:
         ordering = ["-issued_at"]
-        indexes = [models.Index(fields=["sender", "-issued_at"], name="certificate_sender_newest")]
+        indexes = [
+            models.Index(fields=["sender", "-issued_at"], name="certificate_sender_newest"),
+            models.Index(fields=["user", "-issued_at", "-id"], name="certificate_user_newest"),
+            models.Index(fields=["-issued_at", "-id"], name="certificate_newest"),
+        ]
         constraints = [models.UniqueConstraint(fields=["batch", "line"], name="certificate_line")]
 
     def __str__(self) -> str:

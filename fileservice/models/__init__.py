@@ -1,0 +1,28 @@
+"""The rows."""
+
+from fileservice.models.audit import AuditEntry
+from fileservice.models.certificates import Batch, BatchRoster, Certificate
+from fileservice.models.duties import Duty
+from fileservice.models.files import File, ResumableUpload
+from fileservice.models.hooks import Delivery, Webhook
+from fileservice.models.limits import Usage
+from fileservice.models.people import Token
+from fileservice.models.sharing import Drop, Lease, Parcel, Share
+
+__all__ = [
+    "AuditEntry",
+    "Batch",
+    "BatchRoster",
+    "Certificate",
+    "Delivery",
+    "Drop",
+    "Duty",
+    "File",
+    "Lease",
+    "Parcel",
+    "ResumableUpload",
+    "Share",
+    "Token",
+    "Usage",
+    "Webhook",
+]

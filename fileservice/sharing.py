@@ -1,0 +1,53 @@
+"""Who may do what with what is here; nowhere else is that decided."""
+
+from typing import Protocol
+
+from fileservice.actors import Actor, Scope
+
+
+class Owned(Protocol):
+    """
+    What has an owner.
+
+    Attributes:
+        user_id: the owner; None where nobody had said who it was.
+        sender: the browser that it came from then; may be empty.
+    """
+
+    @property
+    def user_id(self) -> int | None:
+        """See above."""
+
+    @property
+    def sender(self) -> str:
+        """See above."""
+
+
+class Restrictable(Owned, Protocol):
+    """
+    What may be for its owner only.
+
+    Attributes:
+        restricted: whether the link alone gives no right to it.
+    """
+
+    @property
+    def restricted(self) -> bool:
+        """See above."""
+
+
+def owns(actor: Actor, thing: Owned) -> bool:
+    """Tell whether something is the actor's own; what nobody owns is its browser's."""
+    if thing.user_id is not None:
+        return actor.user_id == thing.user_id
+    return actor.user_id is None and actor.sender != "" and actor.sender == thing.sender
+
+
+def may(actor: Actor, scope: Scope, thing: Owned) -> bool:
+    """Tell whether an actor may do something to `thing` without a link that gives the right."""
+    return actor.is_admin or (scope in actor.scopes and owns(actor, thing))
+
+
+def may_download(actor: Actor, thing: Restrictable) -> bool:
+    """Tell whether who has the link of `thing` may have its content."""
+    return not thing.restricted or may(actor, "read", thing)
