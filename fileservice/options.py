@@ -53,7 +53,7 @@ class Options:
         body_wait_seconds: how long a body may be silent, and the window of the next.
         min_bytes_per_second: a body slower than this over the window is ended.
         resume_seconds: how long after its last byte an unfinished upload can be gone on with.
-        secret_key: signs cookies and form tokens.
+        secret_keys: the first signs cookies, forms and links; all of them are believed.
         fetch_allow_networks: networks that every URL may lead to, also one from a request.
         template_urls: where a template is, by its name.
         template_hosts: hosts, with ports, where a request may say that a template is.
@@ -74,7 +74,7 @@ class Options:
     body_wait_seconds: int
     min_bytes_per_second: int
     resume_seconds: int
-    secret_key: str
+    secret_keys: tuple[str, ...]
     fetch_allow_networks: frozenset[Network]
     template_urls: Mapping[str, RemoteUrl]
     template_hosts: frozenset[tuple[str, int]]
@@ -149,7 +149,7 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         body_wait_seconds=reader.count(6, "BODY_WAIT_SECONDS", 30, least=1),
         min_bytes_per_second=reader.count(7, "MIN_BYTES_PER_SECOND", 1024, least=0),
         resume_seconds=reader.count(20, "RESUME_SECONDS", WEEK_SECONDS, least=1),
-        secret_key=_secret_key(reader, root),
+        secret_keys=tuple(filter(None, (_secret_key(reader, root), _old_secret_key(reader)))),
         fetch_allow_networks=_networks(reader),
         template_urls=_urls(reader, 13, "TEMPLATE_URLS", TEMPLATE_NAME),
         template_hosts=_hosts(reader),
@@ -305,6 +305,13 @@ def _secret_key(reader: Reader, root: Path) -> str:
     except OSError as error:
         reader.wrong(8, "SECRET_KEY", f"is not set and no key can be kept in ROOT: {error}")
         return secrets.token_urlsafe(48)
+
+
+def _old_secret_key(reader: Reader) -> str:
+    key = reader.secret(22, "OLD_SECRET_KEY")
+    if key and len(key) < SMALLEST_TOKEN:
+        reader.wrong(22, "OLD_SECRET_KEY", f"must be at least {SMALLEST_TOKEN} characters")
+    return key
 
 
 def _kept_secret(path: Path, make: Callable[[], str]) -> str:

@@ -6,7 +6,7 @@ from fileservice import options
 
 OPTIONS, OPTION_PROBLEMS = options.read(os.environ)
 
-SECRET_KEY = OPTIONS.secret_key
+SECRET_KEY, *SECRET_KEY_FALLBACKS = OPTIONS.secret_keys
 DEBUG = False
 ALLOWED_HOSTS = list(OPTIONS.hosts)
 
