@@ -107,7 +107,7 @@ class Resuming:
             )
 
             async def add(files: Sequence[StoredFile], by: Actor) -> None:
-                await self._resumables.add_finished(whole, *files, by)
+                await self._resumables.add_finished(whole, files[0], by)
 
             await finish(self._ledger, [upload], by, add if whole.metadata else None)
         return whole
