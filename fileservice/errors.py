@@ -18,6 +18,7 @@ FileserviceError
   RangeNotSatisfiable 416
   Unprocessable 422        TemplateError (pdf.errors), BadValue, BadList
   Locked 423
+  TooManyRequests 429
   ChecksumMismatch 460
   RemoteFailed 502
   ServiceUnavailable 503
@@ -275,6 +276,14 @@ class Locked(FileserviceError):
     status = 423
     code = "locked"
     title = "Another request is at work"
+
+
+class TooManyRequests(FileserviceError):
+    """Who asks has to wait before the next request is looked at; `headers` has Retry-After."""
+
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
 
 
 class ChecksumMismatch(FileserviceError):

@@ -34,6 +34,8 @@ from fileservice.ledger import Ledger
 from fileservice.localtemplates import LocalTemplates
 from fileservice.options import Options
 from fileservice.panels import Panels
+from fileservice.passwords import THREADS as PASSWORD_THREADS
+from fileservice.passwords import Passwords
 from fileservice.pictures import Pictures
 from fileservice.registry import Registry
 from fileservice.remotetemplates import RemoteTemplates
@@ -70,6 +72,7 @@ class Resources:
     storage: Storage
     ledger: Ledger
     tokens: Tokens
+    passwords: Passwords
     resuming: Resuming
     following: Following
     sweeper: Sweeper
@@ -123,6 +126,9 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         disk = stack.enter_context(ThreadPoolExecutor(DISK_THREADS, "disk"))
         rows = stack.enter_context(ThreadPoolExecutor(1, "rows"))
         blocks = stack.enter_context(ThreadPoolExecutor(os.cpu_count(), "blocks"))
+        hashing = stack.enter_context(ThreadPoolExecutor(PASSWORD_THREADS, "passwords"))
+        passwords = Passwords(hashing)
+        stack.push_async_callback(passwords.close)
         storage = LocalStorage(options.root / "uploads", disk, blocks)
         storage.prepare()
         ledger = open_ledger(options, rows)
@@ -155,6 +161,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             storage=storage,
             ledger=ledger,
             tokens=Tokens(ledger),
+            passwords=passwords,
             resuming=resuming,
             following=following,
             sweeper=Sweeper(ledger, storage),
