@@ -5,7 +5,7 @@ FileserviceError
   BadRequest 400           BadName, NoFile, Truncated, BadForm, DigestMismatch, BadUrl,
                            InconsistentLength, CompletedUpload
   Unauthorized 401
-  Forbidden 403            UrlRefused
+  Forbidden 403            UrlRefused, Withheld, Infected
   NotFound 404
   MethodNotAllowed 405
   SlowBody 408
@@ -21,7 +21,7 @@ FileserviceError
   TooManyRequests 429
   ChecksumMismatch 460
   RemoteFailed 502
-  ServiceUnavailable 503
+  ServiceUnavailable 503   BeingScanned
   RemoteTimeout 504
   InsufficientStorage 507
 """
@@ -144,6 +144,20 @@ class UrlRefused(Forbidden):
 
     code = "url_refused"
     title = "URL not allowed"
+
+
+class Withheld(Forbidden):
+    """The file is here and is given to nobody, by a decision of who runs the service."""
+
+    code = "withheld"
+    title = "File withheld"
+
+
+class Infected(Forbidden):
+    """A scanner found malware in the file; it is given to nobody, its owner included."""
+
+    code = "infected"
+    title = "File infected"
 
 
 class NotFound(FileserviceError):
@@ -308,6 +322,13 @@ class ServiceUnavailable(FileserviceError):
     status = 503
     code = "unavailable"
     title = "Not available now"
+
+
+class BeingScanned(ServiceUnavailable):
+    """A scanner has not yet said that the file is harmless; `headers` carries Retry-After."""
+
+    code = "being_scanned"
+    title = "File is being scanned"
 
 
 class RemoteTimeout(FileserviceError):

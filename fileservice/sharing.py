@@ -3,6 +3,10 @@
 from typing import Protocol
 
 from fileservice.actors import Actor, Scope
+from fileservice.errors import BeingScanned, Infected, Withheld
+
+# Most files are scanned within it; who asks again too soon is told the same.
+SCANNED_WITHIN_SECONDS = 5
 
 
 class Owned(Protocol):
@@ -36,6 +40,19 @@ class Restrictable(Owned, Protocol):
         """See above."""
 
 
+class Judged(Protocol):
+    """
+    What may have to stay here.
+
+    Attributes:
+        state: ready, unscanned, infected or withheld.
+    """
+
+    @property
+    def state(self) -> str:
+        """See above."""
+
+
 def owns(actor: Actor, thing: Owned) -> bool:
     """Tell whether something is the actor's own; what nobody owns is its browser's."""
     if thing.user_id is not None:
@@ -51,3 +68,28 @@ def may(actor: Actor, scope: Scope, thing: Owned) -> bool:
 def may_download(actor: Actor, thing: Restrictable) -> bool:
     """Tell whether who has the link of `thing` may have its content."""
     return not thing.restricted or may(actor, "read", thing)
+
+
+def is_given_out(file: Judged) -> bool:
+    """Tell whether the content of a file leaves the service at all, whoever asks for it."""
+    return file.state == "ready"
+
+
+def check_given_out(file: Judged) -> None:
+    """
+    Require that the content of a file may leave the service.
+
+    Raises:
+        BeingScanned: that is not known yet.
+        Infected, Withheld: it never leaves, or not until an administrator says otherwise.
+    """
+    if is_given_out(file):
+        return
+    if file.state == "unscanned":
+        raise BeingScanned(
+            "This file is given out once a scanner has found nothing in it.",
+            headers={"Retry-After": str(SCANNED_WITHIN_SECONDS)},
+        )
+    if file.state == "infected":
+        raise Infected("A scanner found malware in this file; it is given to nobody.")
+    raise Withheld("This file is withheld by who runs the service.")

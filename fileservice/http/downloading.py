@@ -22,6 +22,7 @@ from fileservice.http.content import SMALL_BYTES, ContentResponse, Piece, collec
 from fileservice.http.lifespan import resources_of
 from fileservice.ledger import StoredFile
 from fileservice.ranges import Span, frame_parts
+from fileservice.sharing import check_given_out
 from fileservice.storage import Storage
 
 # A browser may keep a copy, but asks about it each time, since a file can be deleted; nobody in
@@ -48,7 +49,13 @@ class Reply:
 
 
 async def download(request: ASGIRequest, file: StoredFile) -> HttpResponseBase:
-    """Give a file out; `?inline=1` shows what may be shown instead of having it saved."""
+    """
+    Give a file out; `?inline=1` shows what may be shown instead of having it saved.
+
+    Raises:
+        BeingScanned, Infected, Withheld: see `sharing.check_given_out`.
+    """
+    check_given_out(file)
     resources = resources_of(request)
     inline = is_inline(request, file.media_type, file.name)
     reply = reply_to(asked_by(request), file, headers_of(request, file, inline=inline))
