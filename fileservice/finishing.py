@@ -53,6 +53,7 @@ class Finishing:
             try:
                 async with self._storage.reopen(held.id, held.offset) as draft:
                     self._resumables.check(held)
+                    draft.counts_all = held.parcel_id is not None
                     await draft.trim()
                     yield draft
             except EOFError as error:
@@ -85,7 +86,7 @@ class Finishing:
         head = self._storage.peek(held.id, 0, size)
         if head is None:
             head = await self._storage.fetch(held.id, 0, size)
-        return file_of(held, sha256, head)
+        return file_of(held, sha256, draft.crc32, head)
 
     async def fail(self, held: Resumable) -> None:
         """Let nothing be made of an upload any more, and drop its bytes."""
@@ -140,7 +141,7 @@ def heard(finishing: "asyncio.Future[None]") -> None:
         log.error("An upload could not be made a file: %s", error)
 
 
-def file_of(held: Resumable, sha256: str, head: bytes) -> StoredFile:
+def file_of(held: Resumable, sha256: str, crc32: int | None, head: bytes) -> StoredFile:
     """Return the row of the file that an upload has become."""
     return StoredFile(
         id=held.id,
@@ -154,6 +155,7 @@ def file_of(held: Resumable, sha256: str, head: bytes) -> StoredFile:
         sender=held.sender,
         user_id=held.user_id,
         restricted=held.restricted,
+        crc32=crc32,
         parcel_id=held.parcel_id,
         path=held.path,
         drop_id=held.drop_id,

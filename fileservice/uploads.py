@@ -138,6 +138,7 @@ class Upload:
             created_at=self.created_at,
             sender=self.by.sender,
             user_id=self.by.user_id,
+            crc32=self._incoming.crc32,
         )
 
     def keep(self, *, keep: bool = True) -> None:

@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import tempfile
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
-from fileservice.storage.writing import ALL_BLOCKS, LARGEST_BLOCK, SMALLEST_BLOCK
+from fileservice.storage.writing import ALL_BLOCKS, COUNTED_BYTES, LARGEST_BLOCK, SMALLEST_BLOCK
 from tests.conftest import need_program
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - tmpfs: its reads cannot be told not to wait
@@ -39,7 +40,26 @@ async def store(storage: Storage, id: str, *chunks: bytes) -> str:
     async with storage.create(id) as incoming:
         for chunk in chunks:
             await incoming.write(chunk)
-        return await incoming.finish()
+        sha256 = await incoming.finish()
+    assert incoming.crc32 == zlib.crc32(b"".join(chunks))
+    return sha256
+
+
+@pytest.mark.parametrize("sizes", [[COUNTED_BYTES + 1], [COUNTED_BYTES, 1], [1] + [1 << 20] * 20])
+async def test_the_crc32_of_a_large_blob_is_computed_where_it_is_wanted(
+    storage: LocalStorage, sizes: list[int]
+) -> None:
+    known = []
+    for wanted in (False, True):
+        async with storage.create(ID) as incoming:
+            incoming.counts_all = wanted
+            for size in sizes:
+                await incoming.write(b"x" * size)
+            await incoming.finish()
+        known.append(incoming.crc32)
+        await storage.delete(ID)
+
+    assert known == [None, zlib.crc32(b"x" * sum(sizes))]
 
 
 async def joined(blocks: AsyncIterator[bytes]) -> bytes:
@@ -280,6 +300,7 @@ async def test_a_draft_that_is_gone_on_with_becomes_one_blob(
         sha256 = await draft.finish()
 
     assert sha256 == hashlib.sha256(done).hexdigest()
+    assert draft.crc32 == zlib.crc32(done)
     assert files(storage) == [storage.path(ID)]
     assert storage.path(ID).read_bytes() == done
 
@@ -296,6 +317,7 @@ async def test_a_draft_is_rewound_to_where_it_was_opened(storage: LocalStorage) 
         sha256 = await draft.finish()
 
     assert sha256 == hashlib.sha256(b"hello world").hexdigest()
+    assert draft.crc32 == zlib.crc32(b"hello world")
     assert storage.path(ID).read_bytes() == b"hello world"
 
 
@@ -344,6 +366,7 @@ async def test_a_blob_in_its_place_is_whole_and_not_written_to(storage: LocalSto
         assert draft.is_whole
         assert draft.size == 5
         assert await draft.finish() == hashlib.sha256(b"hello").hexdigest()
+        assert draft.crc32 == zlib.crc32(b"hello")
 
 
 async def test_another_sha256_than_expected_leaves_a_draft(storage: LocalStorage) -> None:
@@ -368,6 +391,7 @@ async def test_drafts_are_joined_and_stay(storage: LocalStorage) -> None:
     content = b"".join(parts.values()) * 2
     assert storage.path(ID).read_bytes() == content
     assert sha256 == hashlib.sha256(content).hexdigest()
+    assert draft.crc32 == zlib.crc32(content)
     assert len(files(storage)) == 1 + len(parts)
 
 

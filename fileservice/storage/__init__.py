@@ -20,6 +20,9 @@ class Incoming(Protocol):
     size: int
     """Bytes written so far."""
 
+    counts_all: bool
+    """Whether the CRC-32 is computed of a large blob, too; to be set before the first byte."""
+
     async def write(self, chunk: bytes | memoryview) -> None:
         """
         Append `chunk`, which the caller no longer changes.
@@ -27,6 +30,10 @@ class Incoming(Protocol):
         Returns when the chunk is taken, before it is on the disk; an error of the disk is
         raised by a later call.
         """
+
+    @property
+    def crc32(self) -> int | None:
+        """The CRC-32 of what was finished; None where it is large and not `counts_all`."""
 
     async def finish(self) -> str:
         """
@@ -62,6 +69,13 @@ class Draft(Protocol):
 
     checksum: Checksum | None
     """Is fed every byte that is written from now on."""
+
+    counts_all: bool
+    """See `Incoming.counts_all`; to be the same in each context."""
+
+    @property
+    def crc32(self) -> int | None:
+        """The CRC-32 of what was finished; None where it is large and not `counts_all`."""
 
     @property
     def is_whole(self) -> bool:

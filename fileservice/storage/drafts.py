@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Self
 
 from fileservice.storage import disk
 from fileservice.storage.folders import Folders
-from fileservice.storage.writing import BlockWriter, Threads
+from fileservice.storage.writing import BlockWriter, Sums, Threads
 
 MAX_DIGESTS = 4096
 # How much one call in a thread copies or hashes: a stop need not wait for longer than that.
@@ -23,27 +22,27 @@ NO_COPY_IN_KERNEL = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 class Digests:
     """
-    The SHA-256 of drafts as far as they have come, of those written to last.
+    The sums of drafts as far as they have come, of those written to last.
 
     So a file that comes in many requests to one worker is hashed as it comes; of one that this
     worker saw only a part of, the draft is read once at its end.
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[int, hashlib._Hash]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[int, Sums]] = OrderedDict()
 
-    def take(self, id: str, size: int) -> "hashlib._Hash | None":
-        """Return the digest of the first `size` bytes, if it is known; it is then the caller's."""
+    def take(self, id: str, size: int) -> Sums | None:
+        """Return the sums of the first `size` bytes, if they are known; they are the caller's."""
         if size == 0:
-            return hashlib.sha256()
-        known_size, digest = self._known.pop(id, (0, None))
-        return digest if known_size == size else None
+            return Sums()
+        known_size, sums = self._known.pop(id, (0, None))
+        return sums if known_size == size else None
 
-    def keep(self, id: str, size: int, digest: "hashlib._Hash | None") -> None:
-        """Keep a digest for who writes next."""
-        if digest is None or size == 0:
+    def keep(self, id: str, size: int, sums: Sums | None) -> None:
+        """Keep sums for who writes next."""
+        if sums is None or size == 0:
             return
-        self._known[id] = (size, digest)
+        self._known[id] = (size, sums)
         if len(self._known) > MAX_DIGESTS:
             self._known.popitem(last=False)
 
@@ -62,7 +61,7 @@ class LocalDraft(BlockWriter):
         self._placed = False
         self._is_longer = False
         self._start = size
-        self._start_digest: hashlib._Hash | None = None
+        self._start_sums: Sums | None = None
 
     async def __aenter__(self) -> Self:
         self._threads.writers += 1
@@ -103,9 +102,9 @@ class LocalDraft(BlockWriter):
             self.size = there
         self._is_longer = there > self.size
         file.seek(self.size)
-        self._digest = self._digests.take(self._id, self.size)
+        self._sums = self._digests.take(self._id, self.size)
         self._start = self.size
-        self._start_digest = self._digest and self._digest.copy()
+        self._start_sums = self._sums and self._sums.copy()
 
     def _open_locked(self) -> disk.WholeFile:
         while True:
@@ -160,7 +159,7 @@ class LocalDraft(BlockWriter):
         """See `storage.Draft.rewind`."""
         await self._abandon()
         self._chunks, self._waiting, self.size = [], 0, self._start
-        self._digest = self._start_digest and self._start_digest.copy()
+        self._sums = self._start_sums and self._start_sums.copy()
         await self._do(self._cut)
 
     def _cut(self) -> None:
@@ -169,11 +168,11 @@ class LocalDraft(BlockWriter):
 
     def keep_digest(self) -> None:
         """See `storage.Draft.keep_digest`."""
-        self._digests.keep(self._id, self.size, self._digest)
+        self._digests.keep(self._id, self.size, self._sums)
 
     async def splice(self, ids: Sequence[str]) -> None:
         """See `storage.Draft.splice`."""
-        self._digest = None
+        self._sums = None
         for id in ids:
             await self._splice_one(id)
 
@@ -204,28 +203,28 @@ class LocalDraft(BlockWriter):
 
     async def finish(self, expected: str = "") -> str:
         """See `storage.Draft.finish`."""
-        if self._digest is None:
+        if self._sums is None:
             await self._do(self._write_rest, self._opened)
-            await self._digest_from_disk()
+            await self._sum_from_disk()
         return await self._do(self._complete, expected)
 
-    async def _digest_from_disk(self) -> None:
-        self._digest = hashlib.sha256()
+    async def _sum_from_disk(self) -> None:
+        self._sums = Sums()
         done = 0
         while done < self.size:
-            done += await self._do(self._digest_stride, done)
+            done += await self._do(self._sum_stride, done)
 
-    def _digest_stride(self, start: int) -> int:
+    def _sum_stride(self, start: int) -> int:
         size = min(STRIDE, self.size - start)
         for at in range(start, start + size, COPY_BLOCK):
             block = os.pread(self._opened.fileno(), min(COPY_BLOCK, start + size - at), at)
             self._digest_all([block])
+            self._count([block])
         return size
 
     def _complete(self, expected: str) -> str:
-        assert self._digest is not None  # noqa: S101 - see `finish`
         self._write_rest(self._opened)
-        sha256 = self._digest.hexdigest()
+        sha256 = self._whole.sha256.hexdigest()
         if self._placed:
             # Who gave it its place may have been killed before that was durable.
             disk.sync_folder(self._folders.of(self._id))

@@ -76,8 +76,7 @@ class LocalIncoming(BlockWriter):
         # An error here is a lost file: the kernel may have dropped the pages, and a second
         # fsync would then report success (PostgreSQL's fsync finding of 2018).
         os.fsync(file.fileno())
-        assert self._digest is not None  # noqa: S101 - every byte came through here
-        return self._digest.hexdigest()
+        return self._whole.sha256.hexdigest()
 
     def _discard(self) -> None:
         if self._file is not None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+import math
+import zlib
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
 from aiofiles.base import wrap as off_loop
-from aiofiles.threadpool import wrap as wrap_file
 
 from fileservice.storage import disk
 
@@ -18,6 +19,9 @@ ALL_BLOCKS = 64 << 20
 # Chunks below this are gathered into one buffer: a body of one-byte chunks would otherwise
 # cost some 80 bytes of memory for each byte.
 SMALL_CHUNK = 4 << 10
+# Up to here the CRC-32 is for nothing beside the syncs. Of a large upload on two cores it takes a
+# tenth of all CPU time, which few would ever use (docs/decisions/0035).
+COUNTED_BYTES = 16 << 20
 
 
 def share(users: int, largest: int) -> int:
@@ -56,6 +60,36 @@ class Checksum(Protocol):
         """Take `data` into account."""
 
 
+class Sums:
+    """
+    What is computed of bytes as they pass: each by one thread at a time.
+
+    Attributes:
+        crc32: that of ITU-T V.42, which ZIP files have of what is in them; None where more came
+            than was to be counted.
+    """
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+        self.crc32: int | None = 0
+        self._counted = 0
+
+    def copy(self) -> "Sums":
+        """Return one that goes its own way from here."""
+        other = Sums()
+        other.sha256, other.crc32 = self.sha256.copy(), self.crc32
+        other._counted = self._counted
+        return other
+
+    def count(self, chunks: Iterable[bytes | bytearray | memoryview], most: float) -> None:
+        """Take `chunks` into account for the CRC-32, as long as all are no more than `most`."""
+        for chunk in chunks:
+            if self.crc32 is None:
+                return
+            self._counted += len(chunk)
+            self.crc32 = zlib.crc32(chunk, self.crc32) if self._counted <= most else None
+
+
 class BlockWriter:
     """
     One file that is written; one block is on its way while the next gathers.
@@ -63,18 +97,30 @@ class BlockWriter:
     Attributes:
         size: bytes written so far.
         checksum: is fed every byte from now on; None where nobody asks.
+        counts_all: see `storage.Incoming.counts_all`.
     """
 
     def __init__(self, threads: Threads) -> None:
         self.size = 0
         self.checksum: Checksum | None = None
+        self.counts_all = False
         self._threads = threads
         self._chunks: list[bytes | bytearray | memoryview] = []
         self._waiting = 0
         self._file: disk.WholeFile | None = None
         # None where bytes are in the file that this process did not see.
-        self._digest: hashlib._Hash | None = hashlib.sha256()
+        self._sums: Sums | None = Sums()
         self._job: asyncio.Future[Any] | None = None
+
+    @property
+    def crc32(self) -> int | None:
+        """See `storage.Incoming.crc32`."""
+        return self._whole.crc32
+
+    @property
+    def _whole(self) -> Sums:
+        assert self._sums is not None  # noqa: S101 - every byte came through here, or was read
+        return self._sums
 
     async def write(self, chunk: bytes | memoryview) -> None:
         """See `storage.Incoming.write`."""
@@ -99,16 +145,27 @@ class BlockWriter:
         if self._file is None:
             await self._do(self._open)
         threads = self._threads.block_executor
-        file = wrap_file(self._file, executor=threads)
         # Side by side: for one large PUT that takes 0.67 s where one after the other takes 0.86.
         self._job = asyncio.gather(
-            file.writelines(chunks), off_loop(self._digest_all)(chunks, executor=threads)
+            off_loop(self._write_all)(self._file, chunks, executor=threads),
+            off_loop(self._digest_all)(chunks, executor=threads),
         )
+
+    def _write_all(
+        self, file: disk.WholeFile, chunks: list[bytes | bytearray | memoryview]
+    ) -> None:
+        # Who writes counts, too: who hashes takes longer already.
+        self._count(chunks)
+        file.writelines(chunks)
+
+    def _count(self, chunks: list[bytes | bytearray | memoryview]) -> None:
+        if self._sums is not None:
+            self._sums.count(chunks, math.inf if self.counts_all else COUNTED_BYTES)
 
     def _digest_all(self, chunks: list[bytes | bytearray | memoryview]) -> None:
         for chunk in chunks:
-            if self._digest is not None:
-                self._digest.update(chunk)
+            if self._sums is not None:
+                self._sums.sha256.update(chunk)
             if self.checksum is not None:
                 self.checksum.update(chunk)
 
@@ -116,7 +173,7 @@ class BlockWriter:
         """Write what has gathered; call it in a thread."""
         chunks, self._chunks, self._waiting = self._chunks, [], 0
         self._digest_all(chunks)
-        file.writelines(chunks)
+        self._write_all(file, chunks)
 
     async def _do[T](self, call: Callable[..., T], *args: object) -> T:
         """Run `call` in a thread, after the block under way."""
