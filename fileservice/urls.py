@@ -5,6 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, re_path
 
 from fileservice.http import (
+    auditing,
     batchfiles,
     batching,
     certificates,
@@ -46,6 +47,8 @@ native = [
     path("batches/<str:key>/certificates.jsonl", batchfiles.as_json_lines),
     path("verify/", verifying.verify),
     path("verify/<str:name>", verifying.verified),
+    path("audit/", auditing.audit),
+    path("audit/audit.csv", auditing.as_csv),
     path("", pages.home),
     path("put.sh", shellclient.put_sh),
     path("problems/<str:code>", pages.problem_kind),

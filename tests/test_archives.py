@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fileservice.batches.archives import Archive, Item, name_of, size_of
-from fileservice.batches.lists import harmless
+from fileservice.spreadsheets import harmless
 
 NOW = datetime(2026, 11, 21, 8, 30, 6, tzinfo=UTC)
 GIB = 1 << 30

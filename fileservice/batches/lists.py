@@ -1,17 +1,14 @@
 """What became of a batch, a line for each certificate: CSV or JSON Lines."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from fileservice.certificates import verify_link
 from fileservice.registry import Glance
+from fileservice.spreadsheets import csv_lines, harmless
 
 FACTS = ("line", "number", "state", "url", "verify_url")
-# With one of these a spreadsheet takes a cell for a formula (OWASP, "CSV Injection").
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def facts_of(row: Glance, origin: str, now: datetime) -> dict[str, object]:
@@ -33,26 +30,15 @@ def json_lines(rows: Iterable[Glance], origin: str, now: datetime) -> bytes:
 
 def csv_head(names: Sequence[str]) -> bytes:
     """Return the line of names, those of values last."""
-    return _csv([[*FACTS, *map(harmless, names)]])
+    return csv_lines([[*FACTS, *map(harmless, names)]])
 
 
-def csv_lines(rows: Iterable[Glance], names: Sequence[str], origin: str, now: datetime) -> bytes:
+def csv_rows(rows: Iterable[Glance], names: Sequence[str], origin: str, now: datetime) -> bytes:
     """Return a line for each certificate, with the values of `names`."""
-    return _csv(
+    return csv_lines(
         [
             *facts_of(row, origin, now).values(),
             *(harmless(row.values.get(name, "")) for name in names),
         ]
         for row in rows
     )
-
-
-def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet computes."""
-    return f"'{text}" if text.startswith(FORMULAS) else text
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
-    written = io.StringIO()
-    csv.writer(written).writerows(rows)
-    return written.getvalue().encode()

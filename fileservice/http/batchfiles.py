@@ -169,7 +169,7 @@ async def csv_chunks(resources: Resources, ordered: Ordered) -> AsyncGenerator[b
     now = datetime.now(UTC)
     yield lists.csv_head(list(names))
     async for rows in gathering.glances(resources.registry, ordered.id):
-        yield lists.csv_lines(rows, list(names), ordered.origin, now)
+        yield lists.csv_rows(rows, list(names), ordered.origin, now)
 
 
 async def json_chunks(resources: Resources, ordered: Ordered) -> AsyncGenerator[bytes]:
