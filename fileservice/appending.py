@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from fileservice.actors import ANYBODY, Actor
 from fileservice.errors import (
     FileserviceError,
     InconsistentLength,
@@ -54,6 +55,7 @@ class Append:
         goes_on: something may come after them, even if it is nothing: another request tells when
             the upload is whole, and not its length.
         verification: where the request brings one; else what came is kept however it ended.
+        by: who sends it.
     """
 
     chunks: AsyncIterable[bytes]
@@ -64,6 +66,7 @@ class Append:
     is_last: bool = False
     goes_on: bool = False
     verification: Verification | None = None
+    by: Actor = ANYBODY
 
 
 class Appending:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from fileservice.actors import Actor
 from fileservice.errors import DigestMismatch, Expired, FileserviceError
 from fileservice.holding import Holding, Holdings, busy_where_lost, ignored
 from fileservice.ledger import StoredFile
@@ -61,9 +62,9 @@ class Finishing:
                 await self._resumables.fail(held)
                 raise Expired("Bytes of this upload, or a part of it, are gone.") from error
 
-    async def finish(self, holding: Holding, draft: Draft) -> None:
+    async def finish(self, holding: Holding, draft: Draft, by: Actor) -> None:
         """
-        Make a file of what is whole; of a part, note that it is.
+        Make a file of what is whole, and note who brought the last of it; of a part, that it is.
 
         Raises:
             EOFError: it has not as many bytes as it should.
@@ -72,7 +73,8 @@ class Finishing:
         if holding.resumable.length not in (None, draft.size):
             raise EOFError(f"there are {draft.size} of {holding.resumable.length} bytes")
         file = None if held.kind == "part" else await self._placed(held, draft)
-        await self._resumables.finish(held, file, parts_expire=datetime.now(UTC) + PARTS_STAY)
+        expire = datetime.now(UTC) + PARTS_STAY
+        await self._resumables.finish(held, file, by, parts_expire=expire)
         holding.resumable = replace(held, state="finished")
 
     async def _placed(self, held: Resumable, draft: Draft) -> StoredFile:
@@ -118,7 +120,7 @@ class Finishing:
                     await draft.splice(held.parts)
                 if held.kind == "part":
                     await draft.sync()
-                await self.finish(holding, draft)
+                await self.finish(holding, draft, Actor(user_id=held.user_id))
 
     async def keep_looking(self) -> None:
         """Finish what a killed worker left, until cancelled."""

@@ -215,7 +215,7 @@ class Resumables:
         await self.note(held, state="failed", until=FREE, asked=False)
 
     async def finish(
-        self, held: Resumable, file: StoredFile | None, *, parts_expire: datetime
+        self, held: Resumable, file: StoredFile | None, by: Actor, *, parts_expire: datetime
     ) -> None:
         """
         Note that an upload is finished; of what is no part, its file is added with it.
@@ -223,7 +223,7 @@ class Resumables:
         Raises:
             LeaseLost: it is no longer ours; nothing was added.
         """
-        await self._ledger.commit(finish, held, file, parts_expire)
+        await self._ledger.commit(finish, held, file, by, parts_expire)
 
     async def release(self, held: Resumable) -> None:
         """Let others have the lease, if it is still ours."""
@@ -324,12 +324,12 @@ def adapted(value: Any) -> Any:
     return value
 
 
-def finish(held: Resumable, file: StoredFile | None, parts_expire: datetime) -> None:
+def finish(held: Resumable, file: StoredFile | None, by: Actor, parts_expire: datetime) -> None:
     """Note that an upload is finished, add its file, and let its parts go."""
     done = {"state": "finished", "length": held.length, "offset": held.offset}
     note(held, {**done, "until": FREE, "asked": False})
     if file is not None:
-        files.insert([(file, Actor(user_id=held.user_id))])
+        files.insert([(file, by)])
     if held.parts:
         ResumableUpload.objects.filter(id__in=held.parts).update(expires_at=parts_expire)
 

@@ -213,7 +213,7 @@ class Resuming:
     async def _write(self, holding: Holding, append: Append, limits: Limits) -> None:
         async with self._finishing.reopened(holding.resumable) as draft:
             if draft.is_whole:
-                await self._finishing.finish(holding, draft)
+                await self._finishing.finish(holding, draft, append.by)
                 raise other_offset(holding.resumable, append)
             appending = Appending(
                 self._resumables, self._following, holding, draft, append, self._lifetime
@@ -223,15 +223,15 @@ class Resuming:
                 await appending.take(limits, lambda: check_room(self._storage, limits, 0))
                 arrived = True
             finally:
-                await to_its_end(self._end(holding, draft, appending, arrived=arrived))
+                await to_its_end(self._end(holding, draft, appending, append.by, arrived=arrived))
 
     async def _end(
-        self, holding: Holding, draft: Draft, appending: Appending, *, arrived: bool
+        self, holding: Holding, draft: Draft, appending: Appending, by: Actor, *, arrived: bool
     ) -> None:
         await appending.end(arrived=arrived)
         # What was to be the end and is not may have been too long, and then is no file.
         if holding.resumable.is_complete and (arrived or not appending.is_last):
-            await self._finishing.finish(holding, draft)
+            await self._finishing.finish(holding, draft, by)
 
 
 def check_state(resumable: Resumable) -> None:

@@ -1,7 +1,6 @@
 """The administration: actions that are recorded, rows that are looked at, secrets that are not."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from tests.client import Answer
 from tests.conftest import Server, manage, serving
 from tests.test_access import log_in
-from tests.test_audit import ADMIN, MAKE_PEOPLE, OTHER, bearer, put, recorded
+from tests.test_audit import ADMIN, MAKE_PEOPLE, OTHER, bearer, database, put, recorded
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -67,7 +66,7 @@ def test_every_list_and_every_row_can_be_looked_at(service: Server, desk: Desk) 
 def test_secrets_are_shown_nowhere(service: Server, desk: Desk) -> None:
     file = put(service, "secret.txt")
     key = file["manage_url"].rpartition("/")[2]
-    with sqlite3.connect(service.root / "fileservice.sqlite3") as rows:
+    with database(service) as rows:
         sha256s = [sha256 for (sha256,) in rows.execute("SELECT sha256 FROM fileservice_token")]
 
     pages = [desk.look(f"fileservice/file/{file['id']}/change/").text]
@@ -94,7 +93,7 @@ def test_a_withheld_file_is_released_again_and_both_are_recorded(
 
 
 def state_of(service: Server, id: str) -> list[tuple[str]]:
-    with sqlite3.connect(service.root / "fileservice.sqlite3") as rows:
+    with database(service) as rows:
         return rows.execute("SELECT state FROM fileservice_file WHERE id = ?", (id,)).fetchall()
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def service(migrated: Path) -> Iterator[Server]:
         made = manage(running.root, "shell", "-c", MAKE_PEOPLE)
         assert made.returncode == 0, made.stderr
         yield running
+
+
+@contextmanager
+def database(service: Server) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(service.root / "fileservice.sqlite3", autocommit=True)) as rows:
+        yield rows
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -98,7 +105,7 @@ def test_a_certificate_is_recorded_when_issued_and_when_revoked(service: Server)
 
 def test_what_cannot_be_recorded_is_not_done(service: Server) -> None:
     before = service.stored()
-    with sqlite3.connect(service.root / "fileservice.sqlite3") as rows:
+    with database(service) as rows:
         rows.execute(
             "CREATE TRIGGER no_record BEFORE INSERT ON fileservice_auditentry"
             " WHEN NEW.name = 'unrecorded.txt' BEGIN SELECT RAISE(ABORT, 'not now'); END"
@@ -108,7 +115,7 @@ def test_what_cannot_be_recorded_is_not_done(service: Server) -> None:
 
     assert answer.status >= 500
     assert service.stored() == before
-    with sqlite3.connect(service.root / "fileservice.sqlite3") as rows:
+    with database(service) as rows:
         found = rows.execute("SELECT 1 FROM fileservice_file WHERE name = 'unrecorded.txt'")
         assert found.fetchall() == []
 
@@ -119,8 +126,7 @@ def test_what_cannot_be_recorded_is_not_done(service: Server) -> None:
 def test_what_is_recorded_is_neither_changed_nor_removed(service: Server, verb: str) -> None:
     put(service, "kept.txt")
 
-    database = service.root / "fileservice.sqlite3"
-    with sqlite3.connect(database) as rows, pytest.raises(sqlite3.IntegrityError, match="was done"):
+    with database(service) as rows, pytest.raises(sqlite3.IntegrityError, match="was done"):
         rows.execute(verb)
 
 
@@ -186,3 +192,21 @@ def test_the_page_shows_what_was_done(service: Server) -> None:
     assert page.status == 200
     assert "shown.txt" in page.text
     assert 'href="/audit/audit.csv"' in page.text
+
+
+def test_who_brings_the_last_bytes_of_an_upload_is_recorded(service: Server) -> None:
+    tus = {**bearer(OTHER), "Tus-Resumable": "1.0.0"}
+    begun = service.ask("POST", "/files/", b"", {**tus, "Upload-Length": "5"})
+    patch = {
+        **tus,
+        "Authorization": f"Bearer {ADMIN}",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    }
+    answer = service.ask("PATCH", begun.headers["location"], b"hello", patch)
+
+    entry = recorded(service, "act=file.upload")[0]
+
+    assert answer.status == 204
+    assert entry["user_name"] == "ada"
+    assert entry["request"] == request_of(answer)

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from django.core.handlers.asgi import ASGIRequest
 
+from fileservice.actors import Actor
 from fileservice.http.body import Body
 from fileservice.http.messages import INTERIM, Receive, Scope, Send
 
@@ -19,9 +20,11 @@ class NativeRequest(ASGIRequest):
     Attributes:
         stream: the body.
         name: X-Request-ID of the answer.
+        actor: who asks, once that was looked up.
     """
 
     name = ""
+    actor: Actor | None = None
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._host: str | None = None

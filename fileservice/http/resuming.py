@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from django.core.handlers.asgi import ASGIRequest
 
-from fileservice.actors import Actor
+from fileservice.actors import ANYBODY, Actor
 from fileservice.appending import Append, Verification, agreed
 from fileservice.errors import Forbidden, ServiceUnavailable, SlowBody
 from fileservice.http.auth import admit
@@ -152,6 +152,7 @@ def append_of(
         is_last=is_last,
         goes_on=goes_on,
         verification=verification,
+        by=request.actor or ANYBODY,
     )
 
 
