@@ -7,20 +7,18 @@ worker that was killed it runs out.
 
 import asyncio
 import contextlib
-import os
-import platform
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
 
+from fileservice.leases import FREE, this_process
 from fileservice.ledger import Ledger
 from fileservice.models import Duty
 
 LEASE = timedelta(minutes=1)
 RENEW_SECONDS = 15.0
-FREE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TurnLost(Exception):
@@ -62,7 +60,7 @@ class Duties:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._owner = f"{platform.node()}:{os.getpid()}"[-255:]
+        self._owner = this_process()
 
     @contextlib.asynccontextmanager
     async def turn(self, name: str, *, done_before: datetime | None = None) -> AsyncIterator[Turn]:

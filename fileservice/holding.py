@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import platform
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from django.db import Error
 
 from fileservice.errors import FileserviceError, Locked, NotFound
+from fileservice.leases import this_process
 from fileservice.resumables import LeaseLost, Resumable, Resumables
 from fileservice.storage import Storage
 
@@ -53,7 +53,7 @@ class Holdings:
     def __init__(self, storage: Storage, resumables: Resumables) -> None:
         self._storage = storage
         self._resumables = resumables
-        self._owner = f"{platform.node()}:{os.getpid()}:{os.urandom(4).hex()}"[-255:]
+        self._owner = this_process(os.urandom(4).hex())
         self._held: dict[str, Holding] = {}
 
     def is_held(self, id: str) -> bool:

@@ -18,6 +18,7 @@ from django.db import connection
 from fileservice import ledger as files
 from fileservice.actors import Actor
 from fileservice.errors import BadRequest
+from fileservice.leases import FREE
 from fileservice.ledger import Ledger, StoredFile, select_by
 from fileservice.models import ResumableUpload
 
@@ -27,7 +28,6 @@ State = Literal["open", "finished", "failed"]
 # A worker that lives renews its leases long before; the leases of one that was killed are taken
 # as soon as the kernel says that nobody has the draft open.
 LEASE = timedelta(seconds=30)
-FREE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LeaseLost(Exception):

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import platform
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from django.db import Error
 import fileservice
 from fileservice.backlog import Backlog, Lease
 from fileservice.errors import FileserviceError
+from fileservice.leases import this_process
 from fileservice.tasks import beside
 
 log = logging.getLogger("fileservice.batches")
@@ -38,7 +38,7 @@ class Watch:
     def __init__(self, backlog: Backlog) -> None:
         self._backlog = backlog
         self._awake = asyncio.Event()
-        self._owner = f"{platform.node()}:{os.getpid()}"[:255]
+        self._owner = this_process()
 
     def wake(self) -> None:
         """Look at once."""
