@@ -44,3 +44,5 @@ class Actor:
 ANYBODY: Final = Actor()
 # What the service does by itself.
 THE_SERVICE: Final = Actor(name="the service")
+# Who has a shell on the machine of the service.
+THE_OPERATOR: Final = Actor(name="the operator", is_superuser=True, scopes=EVERYTHING)

@@ -93,3 +93,20 @@ def check_given_out(file: Judged) -> None:
     if file.state == "infected":
         raise Infected("A scanner found malware in this file; it is given to nobody.")
     raise Withheld("This file is withheld by who runs the service.")
+
+
+def is_by(actor: Actor, thing: Owned) -> bool:
+    """Tell whether something came from the actor; those whom nobody knows are not told apart."""
+    if actor.user_id is None and thing.user_id is None:
+        return actor.sender == thing.sender
+    return actor.user_id == thing.user_id
+
+
+def grantable(actor: Actor) -> frozenset[Scope]:
+    """Return what an actor may let a token do: what it may do itself."""
+    return actor.scopes if actor.is_admin else actor.scopes - {"admin"}
+
+
+def may_have_tokens_of(actor: Actor, user_id: int) -> bool:
+    """Tell whether an actor may make and revoke tokens that speak for a user."""
+    return actor.is_admin or actor.user_id == user_id

@@ -17,6 +17,7 @@ from fileservice.http import (
     pages,
     shellclient,
     templates,
+    tokens,
     uploading,
     verifying,
 )
@@ -63,6 +64,8 @@ standard = [
     path("admin/", admin.site.urls),
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("accounts/tokens/", tokens.tokens),
+    path("accounts/tokens/<int:id>/revoke", tokens.revoke),
 ]
 
 urlpatterns = native + standard

@@ -133,3 +133,16 @@ def methods(
         return checked
 
     return decorate
+
+
+def answering(view: View) -> View:
+    """Answer what a view of the standard lane raises; in the native lane middleware does."""
+
+    @wraps(view)
+    async def answered(request: ASGIRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        try:
+            return await view(request, *args, **kwargs)
+        except FileserviceError as error:
+            return problem(request, error)
+
+    return answered

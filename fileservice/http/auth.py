@@ -6,11 +6,10 @@ import ipaddress
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from fileservice.actors import ALL_BUT_ADMIN, EVERYTHING, Actor, Scope
@@ -73,11 +72,15 @@ async def found_actor(request: ASGIRequest) -> Actor:
     resources = resources_of(request)
     address = request.META.get("REMOTE_ADDR", "")
     name: str = getattr(request, "name", "")
-    token = presented_token(request)
+    field: str = request.META.get("HTTP_AUTHORIZATION", "")
+    token = token_in(field)
     if token and (actor := await actor_by_token(resources, token, address, name)) is not None:
         return actor
     if token and (token.startswith(PREFIX) or resources.options.access == "private"):
         raise unauthorized(request)
+    if is_bearer(field):
+        return Actor(address=address, request=name)
+    # Basic with another password is meant for a proxy before an open service.
     sender = sender_of(browser_of(request))
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     user = await resources.ledger.run(user_of, key) if key else None
@@ -136,9 +139,8 @@ def reached_on_loopback(request: ASGIRequest) -> bool:
         return False
 
 
-def presented_token(request: ASGIRequest) -> str:
-    """Return the token of `Authorization`: Bearer's, or Basic's password; empty without one."""
-    field: str = request.META.get("HTTP_AUTHORIZATION", "")
+def token_in(field: str) -> str:
+    """Return the token in Authorization: Bearer's, or Basic's password; empty without one."""
     scheme, _, credentials = field.partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
@@ -151,9 +153,33 @@ def presented_token(request: ASGIRequest) -> str:
     return decoded.partition(":")[2]
 
 
+def is_bearer(field: str) -> bool:
+    """Tell whether Authorization is of the kind that no browser adds by itself."""
+    return field.partition(" ")[0].lower() == "bearer"
+
+
+def is_ours(resources: Resources, field: str) -> bool:
+    """Tell whether Authorization shows a token for this service, good or not: no cookie counts."""
+    token, shared = token_in(field), resources.options.token
+    is_shared = bool(shared) and constant_time_compare(token, shared)
+    return is_bearer(field) or token.startswith(PREFIX) or is_shared
+
+
 def user_of(session_key: str) -> User | None:
-    """Return the active user of a session; runs in the ledger's thread."""
-    request = HttpRequest()
-    request.session = SessionStore(session_key)
-    user = get_user(request)
-    return user if isinstance(user, User) and user.is_active else None
+    """
+    Return the active user of a session; runs in the ledger's thread.
+
+    As `django.contrib.auth.get_user`, but that nothing is written: where a session was made with
+    the secret key before the last, that one begins another, and here nobody would tell the browser.
+    """
+    session = SessionStore(session_key)
+    try:
+        id = User._meta.pk.to_python(session[SESSION_KEY])
+    except KeyError:
+        return None
+    user = User.objects.filter(pk=id, is_active=True).first()
+    if user is None:
+        return None
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    shown = session.get(HASH_SESSION_KEY, "")
+    return user if any(constant_time_compare(shown, one) for one in hashes) else None

@@ -14,10 +14,12 @@ from django.utils.cache import patch_vary_headers
 from fileservice.errors import BadRequest, FileserviceError, NotFound
 from fileservice.http import tus
 from fileservice.http.answers import problem
+from fileservice.http.auth import actor_of, token_in
 from fileservice.http.body import ClientGone
 from fileservice.http.cors import answer_fields, preflight_fields, varies
 from fileservice.http.lifespan import resources_of
 from fileservice.http.requests import NativeRequest
+from fileservice.tokens import PREFIX
 
 Respond = Callable[[NativeRequest], Awaitable[HttpResponseBase]]
 
@@ -150,4 +152,26 @@ def name_tus(respond: Respond) -> Respond:
     return named
 
 
-NATIVE_MIDDLEWARE = (log_access, share_answers, name_tus, answer_errors, check_host)
+def check_token(respond: Respond) -> Respond:
+    """
+    Refuse a token of ours that is not good, wherever it is shown.
+
+    Whoever has revoked it then sees so at once, also where nobody need say who it is.
+    """
+
+    async def checked(request: NativeRequest) -> HttpResponseBase:
+        if token_in(request.META.get("HTTP_AUTHORIZATION", "")).startswith(PREFIX):
+            await actor_of(request)
+        return await respond(request)
+
+    return checked
+
+
+NATIVE_MIDDLEWARE = (
+    log_access,
+    share_answers,
+    name_tus,
+    answer_errors,
+    check_host,
+    check_token,
+)

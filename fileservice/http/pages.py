@@ -52,10 +52,10 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
         "admitted": admitted,
         "panels": await resources.panels.all() if admitted else [],
         "private": options.access == "private",
-        "files": await own_files(request, actor),
+        "files": await own_files(request, actor) if admitted else [],
         "templates": (await resources.templates.names())[:LISTED_TEMPLATES] if admitted else [],
-        "certificates": await own_certificates(request, actor),
-        "batches": await own_batches(request, actor),
+        "certificates": await own_certificates(request, actor) if admitted else [],
+        "batches": await own_batches(request, actor) if admitted else [],
         "listed": LISTED_FILES,
         "listed_certificates": LISTED_CERTIFICATES,
         "token": form_token(browser),
@@ -87,7 +87,7 @@ async def own_batches(request: ASGIRequest, actor: Actor) -> list[dict[str, obje
 
 async def listed(request: ASGIRequest) -> dict[str, object]:
     """Return what an actor has here, for a program."""
-    actor = await actor_of(request)
+    actor = await admit(request, "read")
     files = await own_files(request, actor)
     certificates = await own_certificates(request, actor)
     return {

@@ -33,6 +33,7 @@ from fileservice.http.resuming import (
 )
 from fileservice.http.visitors import check_origin
 from fileservice.resumables import Kind, Resumable
+from fileservice.sharing import is_by
 from fileservice.tusfields import (
     ALGORITHMS,
     UploadChecksum,
@@ -185,11 +186,7 @@ def part_of(request: ASGIRequest, url: str, by: Actor) -> Resumable:
     if link.netloc not in ("", request.get_host()) or head != "/uploads":
         raise BadRequest("The parts of a final upload are named by their links to keep.")
     part = resources_of(request).resuming.find(key)
-    if (
-        part is None
-        or part.kind != "part"
-        or (part.user_id, part.sender) != (by.user_id, by.sender)
-    ):
+    if part is None or part.kind != "part" or not is_by(by, part):
         raise absent()
     return part
 

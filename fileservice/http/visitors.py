@@ -117,11 +117,13 @@ def needs_form_token(request: ASGIRequest) -> bool:
     Tell whether a form still has to show its token.
 
     A request without cookies and without a browser's fields carries nobody's authority: it is
-    a script, and no foreign page can make one. A page of an origin that is let in has no token,
+    a script, and no foreign page can make one. Beside a token cookies are nobody's authority, but
+    Basic may be what a browser adds by itself. A page of an origin that is let in has no token,
     and need not have: its origin is its proof.
     """
+    scheme = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[0].lower()
     by_browser = (
-        has_cookies(request)
+        (has_cookies(request) and scheme != "bearer")
         or "HTTP_ORIGIN" in request.META
         or "HTTP_SEC_FETCH_SITE" in request.META
     )
