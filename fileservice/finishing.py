@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from fileservice.actors import Actor
 from fileservice.errors import DigestMismatch, Expired, FileserviceError
 from fileservice.holding import Holding, Holdings, busy_where_lost, ignored
-from fileservice.ledger import StoredFile
+from fileservice.ledger import Ledger, StoredFile
 from fileservice.mediatypes import HEAD_BYTES, media_type
 from fileservice.resumables import Resumable, Resumables
 from fileservice.storage import Draft, Storage
@@ -31,8 +31,11 @@ PARTS_STAY = timedelta(hours=1)
 class Finishing:
     """What is made a file by one worker, each once for all who wait for it."""
 
-    def __init__(self, storage: Storage, resumables: Resumables, holdings: Holdings) -> None:
+    def __init__(
+        self, storage: Storage, ledger: Ledger, resumables: Resumables, holdings: Holdings
+    ) -> None:
         self._storage = storage
+        self._ledger = ledger
         self._resumables = resumables
         self._holdings = holdings
         self._flights: Flights[str, None] = Flights()
@@ -88,7 +91,8 @@ class Finishing:
         head = self._storage.peek(held.id, 0, size)
         if head is None:
             head = await self._storage.fetch(held.id, 0, size)
-        return file_of(held, sha256, draft.crc32, head)
+        file = file_of(held, sha256, draft.crc32, head)
+        return replace(file, state=self._ledger.arrival_state)
 
     async def fail(self, held: Resumable) -> None:
         """Let nothing be made of an upload any more, and drop its bytes."""

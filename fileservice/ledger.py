@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 from django.db import Error, OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
@@ -20,6 +20,13 @@ from fileservice.errors import ServiceUnavailable
 from fileservice.models import File, ResumableUpload
 
 FileState = Literal["ready", "unscanned", "infected", "withheld"]
+
+
+class Quarantine(Protocol):
+    """What files have to pass before they are given out."""
+
+    async def look_into(self, ids: Sequence[str]) -> None:
+        """Decide on files that just came, as far as that is done soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class StoredFile:
         parcel_id: of what it is a part; None where it is none.
         path: in its parcel: folders and name, with slashes between.
         drop_id: the box that it was put into; None where there was none.
+        finding: what a scanner found, or why it is withheld; may be empty.
     """
 
     id: str
@@ -61,6 +69,7 @@ class StoredFile:
     parcel_id: str | None = None
     path: str = ""
     drop_id: str | None = None
+    finding: str = ""
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
@@ -101,7 +110,12 @@ class Ledger:
     through the ORM and a thread. It never waits: not for a writer (WAL), and where somebody locked
     the whole database it fails at once. Everything else is one hop to
     `executor`, whose single thread holds Django's connection.
+
+    Attributes:
+        quarantine: None where what comes is given out at once.
     """
+
+    quarantine: Quarantine | None = None
 
     def __init__(self, database: Path, executor: Executor) -> None:
         self._executor = executor
@@ -154,6 +168,16 @@ class Ledger:
             raise ServiceUnavailable(
                 "The database is locked.", headers={"Retry-After": "5"}
             ) from error
+
+    @property
+    def arrival_state(self) -> FileState:
+        """The state of a file that just came."""
+        return "unscanned" if self.quarantine else "ready"
+
+    async def arrived(self, *ids: str) -> None:
+        """Have files looked into that were added, before who sent them is told."""
+        if self.quarantine is not None:
+            await self.quarantine.look_into(ids)
 
     async def add(self, files: Sequence[StoredFile], by: Actor) -> None:
         """

@@ -11,10 +11,12 @@ from typing import Literal, cast
 
 from fileservice.addresses import Network, networks_of
 from fileservice.errors import BadUrl
-from fileservice.remoteurls import RemoteUrl, parse_origin, parse_remote_url
+from fileservice.remoteurls import RemoteUrl, parse_host, parse_origin, parse_remote_url
 from fileservice.signingkeys import BadCertificate, BadKey, SigningKey, read_signing_key
 
 Access = Literal["open", "private"]
+TooLarge = Literal["withhold", "give"]
+type ClamdAddress = Path | tuple[str, int]
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 DATABASE = "fileservice.sqlite3"
@@ -61,6 +63,8 @@ class Options:
         font_dirs: folders of fonts for what the shipped ones cannot draw.
         signing_key: what certificates are signed with; None where they are not.
         timestamp_url: where the authority is that time-stamps them, if any.
+        clamd: where a ClamAV daemon is that scans what comes; None where nothing is scanned.
+        clamd_too_large: what becomes of a file that is too large for it.
         cors_origins: origins whose pages may use the service from a browser, or `ANY_ORIGIN` alone.
     """
 
@@ -83,6 +87,8 @@ class Options:
     signing_key: SigningKey | None
     timestamp_url: RemoteUrl | None
     cors_origins: tuple[str, ...]
+    clamd: ClamdAddress | None
+    clamd_too_large: TooLarge
 
     @property
     def database(self) -> Path:
@@ -158,6 +164,8 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         signing_key=_signing_key(reader),
         timestamp_url=_timestamp_url(reader),
         cors_origins=_cors_origins(reader),
+        clamd=_clamd(reader),
+        clamd_too_large=_too_large(reader),
     )
     _refuse_unknown(reader)
     return options, tuple(reader.problems)
@@ -286,6 +294,29 @@ def _cors_origins(reader: Reader) -> tuple[str, ...]:
                 21, "CORS_ORIGINS", f"must be * alone or origins: {entry!r}: {error.detail}"
             )
     return tuple(found)
+
+
+def _clamd(reader: Reader) -> ClamdAddress | None:
+    raw = reader.text("CLAMD")
+    if not raw or raw.startswith("/"):
+        return Path(raw) if raw else None
+    host, _, port = raw.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        reader.wrong(40, "CLAMD", f"must be the path of a socket, or host:port, not {raw!r}")
+        return None
+    try:
+        return parse_host(host), int(port)
+    except BadUrl as error:
+        reader.wrong(40, "CLAMD", f"must be the path of a socket, or host:port: {error.detail}")
+        return None
+
+
+def _too_large(reader: Reader) -> TooLarge:
+    raw = reader.text("CLAMD_TOO_LARGE")
+    if raw in ("", "withhold", "give"):
+        return cast("TooLarge", raw or "withhold")
+    reader.wrong(41, "CLAMD_TOO_LARGE", f"must be withhold or give, not {raw!r}")
+    return "withhold"
 
 
 def _font_dirs(reader: Reader) -> tuple[Path, ...]:

@@ -42,7 +42,7 @@ class Resuming:
         self._following = following
         self._lifetime = lifetime
         self._holdings = Holdings(storage, resumables)
-        self._finishing = Finishing(storage, resumables, self._holdings)
+        self._finishing = Finishing(storage, ledger, resumables, self._holdings)
 
     def find(self, key: str) -> Resumable | None:
         """
@@ -152,6 +152,7 @@ class Resuming:
             if held.is_open:
                 check_room(self._storage, limits, append.declared or 0)
                 await self._write(holding, append, limits)
+                await self._ledger.arrived(holding.resumable.id)
         return holding.resumable
 
     async def fail(self, resumable: Resumable) -> None:

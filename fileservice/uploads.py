@@ -19,7 +19,7 @@ from fileservice.errors import (
     ServiceUnavailable,
     TooLarge,
 )
-from fileservice.ledger import Ledger, StoredFile
+from fileservice.ledger import FileState, Ledger, StoredFile
 from fileservice.mediatypes import HEAD_BYTES, media_type
 from fileservice.names import CleanName
 from fileservice.storage import Incoming, Storage
@@ -125,7 +125,7 @@ class Upload:
                 f"The bytes that arrived have the SHA-256 {self.sha256}; nothing was stored."
             )
 
-    def stored(self) -> StoredFile:
+    def stored(self, state: FileState) -> StoredFile:
         """Return the row of a sealed upload."""
         return StoredFile(
             id=self.id,
@@ -139,6 +139,7 @@ class Upload:
             sender=self.by.sender,
             user_id=self.by.user_id,
             crc32=self._incoming.crc32,
+            state=state,
         )
 
     def keep(self, *, keep: bool = True) -> None:
@@ -157,7 +158,7 @@ async def finish(
     Raises:
         ServiceUnavailable: the database is busy; no file was made.
     """
-    files = [upload.stored() for upload in uploads]
+    files = [upload.stored(ledger.arrival_state) for upload in uploads]
     # Where the wait is cancelled the commit goes on: better bytes without a row, which are
     # swept, than a row without bytes. Until it has ended, the bytes stay open and are not.
     for upload in uploads:
@@ -171,7 +172,8 @@ async def finish(
         for upload in uploads:
             upload.keep(keep=False)
         raise
-    return files
+    await ledger.arrived(*(file.id for file in files))
+    return [ledger.find(file.id) or file for file in files] if ledger.quarantine else files
 
 
 async def delete(ledger: Ledger, storage: Storage, file: StoredFile, by: Actor) -> bool:

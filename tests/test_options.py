@@ -76,6 +76,12 @@ def test_the_current_folder_is_the_root(tmp_path: Path, monkeypatch: pytest.Monk
         ("CORS_ORIGINS", "https://*.example", "E021"),
         ("CORS_ORIGINS", "https://app.example *", "E021"),
         ("CORS_ORIGINS", "null", "E021"),
+        ("CLAMD", "clamd.sock", "E040"),
+        ("CLAMD", ":3310", "E040"),
+        ("CLAMD", "localhost:0", "E040"),
+        ("CLAMD", "localhost:65536", "E040"),
+        ("CLAMD", "a host:3310", "E040"),
+        ("CLAMD_TOO_LARGE", "delete", "E041"),
     ],
 )
 def test_a_wrong_choice_has_its_check_id(tmp_path: Path, name: str, value: str, id: str) -> None:
@@ -190,3 +196,19 @@ def test_all_wrong_choices_are_told_at_once_and_stop_the_start(tmp_path: Path) -
     assert refused.returncode == 1
     assert "fileservice.E002" in refused.stderr
     assert "fileservice.E004" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("chosen", "address"),
+    [
+        ("", None),
+        ("/run/clamav/clamd.ctl", Path("/run/clamav/clamd.ctl")),
+        ("Localhost:3310", ("localhost", 3310)),
+        ("[::1]:3310", ("::1", 3310)),
+    ],
+)
+def test_where_the_scanner_is_is_read(tmp_path: Path, chosen: str, address: object) -> None:
+    read, wrong = options.read({"FILESERVICE_ROOT": str(tmp_path), "FILESERVICE_CLAMD": chosen})
+
+    assert wrong == ()
+    assert read.clamd == address

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from fileservice.downloads import decide_unfinished
-from fileservice.errors import NotReady, ServiceUnavailable
+from fileservice.errors import BeingScanned, NotReady, ServiceUnavailable
 from fileservice.following import Following, Gone, Stalled
 from fileservice.http.content import ContentResponse, read
 from fileservice.http.downloading import (
@@ -43,6 +43,10 @@ async def give_out(request: ASGIRequest, id: str, name: str = "") -> HttpRespons
     unfinished = resources.following.find(id)
     if unfinished is None:
         raise absent()
+    if resources.scanning is not None:
+        raise BeingScanned(
+            "This file is given out once all of it came and was scanned.", headers=RETRY
+        )
     try:
         return await follow(request, resources.following, unfinished)
     except Gone:

@@ -33,6 +33,7 @@ def described(request: ASGIRequest, stored: StoredFile) -> dict[str, object]:
         "sha256": stored.sha256,
         "media_type": stored.media_type,
         "state": stored.state,
+        "finding": stored.finding,
         "url": url,
         "manage_url": manage_url,
         "created_at": stored.created_at.isoformat(),

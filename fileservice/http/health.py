@@ -20,15 +20,16 @@ async def readyz(request: ASGIRequest) -> HttpResponseBase:
     """
     GET /readyz tells whether uploads and downloads can work now: 200 or 503, and which part.
 
-    A template that serves from an old copy is told too, and stops nothing.
+    A template that serves from an old copy is told too, and a scanner that is down; that stops
+    nothing.
     """
     resources = resources_of(request)
     states = {"database": database_state(request), "disk": disk_state(resources)}
     ready = all(state == "ok" for state in states.values())
-    templates = resources.templates.remote.troubles() or "ok"
-    return document(
-        {"ready": ready, **states, "templates": templates}, status=200 if ready else 503
-    )
+    told = {"templates": resources.templates.remote.troubles() or "ok"}
+    if resources.scanning is not None:
+        told["scanner"] = resources.scanning.trouble or "ok"
+    return document({"ready": ready, **states, **told}, status=200 if ready else 503)
 
 
 def database_state(request: ASGIRequest) -> str:

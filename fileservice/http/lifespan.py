@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from fileservice.batches.ordering import Desk
 from fileservice.batches.watch import Watch
 from fileservice.blocks import Blocks
 from fileservice.certificates import Templates
+from fileservice.clamd import Clamd
 from fileservice.compilation import Compiler
 from fileservice.fetch.fetching import Fetcher
 from fileservice.fetch.session import SharedSession
@@ -30,7 +31,7 @@ from fileservice.http.accesslog import AccessLog
 from fileservice.http.body import Pace
 from fileservice.http.messages import Receive, Scope, Send
 from fileservice.issuing import Issuing
-from fileservice.ledger import Ledger
+from fileservice.ledger import FileState, Ledger
 from fileservice.localtemplates import LocalTemplates
 from fileservice.options import Options
 from fileservice.panels import Panels
@@ -41,6 +42,7 @@ from fileservice.registry import Registry
 from fileservice.remotetemplates import RemoteTemplates
 from fileservice.resumables import Resumables
 from fileservice.resuming import Resuming
+from fileservice.scanning import Scanning
 from fileservice.signatures import Signatures
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
@@ -76,6 +78,7 @@ class Resources:
     resuming: Resuming
     following: Following
     sweeper: Sweeper
+    scanning: Scanning | None
     templates: Templates
     pictures: Pictures
     registry: Registry
@@ -133,6 +136,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         storage.prepare()
         ledger = open_ledger(options, rows)
         stack.push_async_callback(ledger.close)
+        ledger.quarantine = scanning = open_scanning(options, ledger, storage)
         registry = Registry(ledger)
         stack.push_async_callback(registry.close)
         lifetime = timedelta(seconds=options.resume_seconds)
@@ -165,6 +169,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             resuming=resuming,
             following=following,
             sweeper=Sweeper(ledger, storage),
+            scanning=scanning,
             templates=templates,
             pictures=pictures,
             registry=registry,
@@ -179,6 +184,14 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             signatures=signatures,
             access_log=access_log,
         )
+
+
+def open_scanning(options: Options, ledger: Ledger, storage: Storage) -> Scanning | None:
+    """Return what has files scanned, if the operator named a scanner."""
+    if options.clamd is None:
+        return None
+    too_large: FileState = "ready" if options.clamd_too_large == "give" else "withheld"
+    return Scanning(ledger, storage, Clamd(options.clamd), too_large=too_large)
 
 
 def open_templates(options: Options, fetcher: Fetcher) -> Templates:
@@ -255,7 +268,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     gc.freeze()
     watching = resources.watch.watching()
     resuming = resources.resuming.watching()
-    async with stack, sweeping(resources.sweeper), watching, resuming:
+    scanning = resources.scanning.watching() if resources.scanning else nullcontext()
+    async with stack, sweeping(resources.sweeper), watching, resuming, scanning:
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

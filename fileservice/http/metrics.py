@@ -49,6 +49,15 @@ class Counted(Collector):
         for outcome, count in sorted(self.resources.fetcher.outcomes.items()):
             fetches.add_metric([worker, outcome], count)
         yield fetches
+        if self.resources.scanning is not None:
+            scans = CounterMetricFamily(
+                "fileservice_scans",
+                "Scans of files by how they ended: what the file is then, or failed",
+                labels=["worker", "outcome"],
+            )
+            for outcome, count in sorted(self.resources.scanning.outcomes.items()):
+                scans.add_metric([worker, outcome], count)
+            yield scans
 
 
 @methods("GET", "HEAD")

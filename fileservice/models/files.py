@@ -25,6 +25,9 @@ class File(models.Model):
     state = models.CharField(
         max_length=8, default="ready", help_text="ready, unscanned, infected or withheld"
     )
+    finding = models.CharField(
+        max_length=255, blank=True, help_text="what a scanner found, or why it is withheld"
+    )
     restricted = models.BooleanField(
         default=False, help_text="not for all who have its link, but for its owner and by shares"
     )

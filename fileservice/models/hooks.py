@@ -11,6 +11,10 @@ class Webhook(models.Model):
     user = models.ForeignKey(USER, models.CASCADE, help_text="of whose files and certificates")
     url = models.TextField()
     secret = models.CharField(max_length=64, help_text="of the HMAC")
+    old_secret = models.CharField(
+        max_length=64, blank=True, help_text="the one before, which signs too for a while"
+    )
+    rotated_at = models.DateTimeField(null=True, blank=True)
     events = models.TextField(help_text="as file.upload, by spaces")
     created_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True, blank=True)
@@ -42,9 +46,13 @@ class Delivery(models.Model):
         ordering = ["-id"]
         verbose_name_plural = "deliveries"
         indexes = [
+            # By hook, so that one with many that wait is in nobody's way.
             models.Index(
-                fields=["next_at"], name="delivery_due", condition=models.Q(ended_at__isnull=True)
-            )
+                fields=["webhook", "next_at"],
+                name="delivery_due",
+                condition=models.Q(ended_at__isnull=True),
+            ),
+            models.Index(fields=["ended_at"], name="delivery_ended"),
         ]
 
     def __str__(self) -> str:
