@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 1
 # Protocol and values, without I/O: every branch is tested.
-PURE := fileservice/addresses.py,fileservice/conditions.py,fileservice/digests.py,fileservice/disposition.py,fileservice/downloads.py,fileservice/errors.py,fileservice/mediatypes.py,fileservice/names.py,fileservice/options.py,fileservice/ranges.py,fileservice/remoteurls.py,fileservice/tusfields.py,fileservice/fetch/errands.py,fileservice/fetch/copies.py,fileservice/http/framing.py,fileservice/http/transfer.py,fileservice/pdf/*
+PURE := fileservice/addresses.py,fileservice/conditions.py,fileservice/digests.py,fileservice/disposition.py,fileservice/downloads.py,fileservice/errors.py,fileservice/mediatypes.py,fileservice/names.py,fileservice/options.py,fileservice/paths.py,fileservice/ranges.py,fileservice/remoteurls.py,fileservice/tusfields.py,fileservice/ziplayout.py,fileservice/fetch/errands.py,fileservice/fetch/copies.py,fileservice/http/framing.py,fileservice/http/transfer.py,fileservice/pdf/*
 # What runs in processes apart, which tell no coverage; their tests look at what comes out.
 LIMITED := fileservice/pdf/answers.py,fileservice/pdf/authoring.py,fileservice/pdf/child.py,fileservice/pdf/rendering.py,fileservice/pdf/sandbox.py
 # One more test at once than there are cores, since many wait; who is idle takes from the others.

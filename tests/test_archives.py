@@ -69,12 +69,12 @@ def test_more_than_four_gigabytes_go_in(tmp_path: Path, size: int) -> None:
 
 
 def test_the_size_of_a_large_archive_counts_what_far_places_take() -> None:
-    near = size_of([Item(b"a", 1), Item(b"b", 1)])
+    near = size_of([Item(b"a", 1), Item(b"b", 1), Item(b"c", 1)])
 
-    far = size_of([Item(b"a", 4 * GIB), Item(b"b", 1)])
+    far = size_of([Item(b"a", 2 * GIB), Item(b"b", 2 * GIB), Item(b"c", 1)])
 
-    # 12 bytes for the place of the second, 76 for the end of the directory.
-    assert far - near == 4 * GIB - 1 + 12 + 76
+    # 12 bytes for the place of the third, 76 for the end of the directory.
+    assert far - near == 4 * GIB - 2 + 12 + 76
 
 
 @pytest.mark.parametrize(
