@@ -71,7 +71,7 @@ LOCK = uv pip compile pyproject.toml --universal --python-version 3.12 --generat
 
 lock:  ## renew the hashed requirement files (needs uv)
 	$(LOCK) --upgrade -o requirements/run.txt
-	for group in test lint browser; do \
+	for group in test lint browser api; do \
 	  $(LOCK) --group $$group -c requirements/run.txt -o requirements/$$group.txt; \
 	done
 

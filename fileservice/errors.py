@@ -16,7 +16,7 @@ FileserviceError
   TooLarge 413             LengthExceeded, TooManyParts
   UnsupportedRequest 415
   RangeNotSatisfiable 416
-  Unprocessable 422        TemplateError (pdf.errors), BadValue, BadList
+  Unprocessable 422        TemplateError (pdf.errors), BadValue, BadList, BadField
   Locked 423
   TooManyRequests 429
   ChecksumMismatch 460
@@ -282,6 +282,13 @@ class BadList(Unprocessable):
 
     code = "bad_list"
     title = "Bad list"
+
+
+class BadField(Unprocessable):
+    """Members or parameters of a request are missing, unknown or out of bounds; `fields` tells."""
+
+    code = "bad_field"
+    title = "Bad field"
 
 
 class Locked(FileserviceError):

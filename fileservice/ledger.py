@@ -88,6 +88,11 @@ BOOLEANS = [COLUMNS.index(name) for name in ("name_changed", "restricted")]
 TIMES = [COLUMNS.index(name) for name in ("created_at", "expires_at")]
 
 
+def stored(moment: datetime) -> str:
+    """Return a moment as SQLite holds it."""
+    return str(moment.astimezone(UTC).replace(tzinfo=None))
+
+
 def select_by(model: type[Model], columns: Sequence[str], **lookup: str) -> str:
     """Return the SQL that Django makes of the lookup, for `sqlite3`."""
     rows = model._default_manager.filter(**lookup).order_by().values_list(*columns)
@@ -141,27 +146,27 @@ class Ledger:
         row = self.row(self._by_key, key)
         return StoredFile.from_row(row) if row else None
 
-    def row(self, sql: str, value: str) -> Any:
+    def row(self, sql: str, *values: str | int) -> Any:
         """
         Return the row, a tuple, that a statement of `select_by` finds; None if there is none.
 
         Raises:
             ServiceUnavailable: the database is locked.
         """
-        return self._read(sql, value).fetchone()
+        return self._read(sql, values).fetchone()
 
-    def rows(self, sql: str, value: str) -> list[Any]:
+    def rows(self, sql: str, *values: str | int) -> list[Any]:
         """
         Return the rows, tuples, that a statement finds; few, since the loop waits for them.
 
         Raises:
             ServiceUnavailable: the database is locked.
         """
-        return self._read(sql, value).fetchall()
+        return self._read(sql, values).fetchall()
 
-    def _read(self, sql: str, value: str) -> sqlite3.Cursor:
+    def _read(self, sql: str, values: Sequence[str | int]) -> sqlite3.Cursor:
         try:
-            return self._reader.execute(sql, (value,))
+            return self._reader.execute(sql, values)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise

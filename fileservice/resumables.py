@@ -19,7 +19,7 @@ from fileservice import ledger as files
 from fileservice.actors import Actor
 from fileservice.errors import BadRequest
 from fileservice.leases import FREE
-from fileservice.ledger import Ledger, StoredFile, select_by
+from fileservice.ledger import Ledger, StoredFile, select_by, stored
 from fileservice.models import ResumableUpload
 
 Kind = Literal["whole", "told", "part", "final"]
@@ -237,11 +237,6 @@ class Resumables:
             LeaseLost: it is no longer ours.
         """
         await self._ledger.commit(remove, held)
-
-
-def stored(moment: datetime) -> str:
-    """Return a moment as SQLite holds it."""
-    return str(moment.astimezone(UTC).replace(tzinfo=None))
 
 
 def add(resumable: Resumable) -> Resumable:

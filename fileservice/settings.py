@@ -18,6 +18,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "fileservice",
+    "ninja",  # for the scripts of the page of the API
 ]
 
 # The standard lane's only; the native lane runs fileservice.http.middleware.

@@ -21,6 +21,7 @@ from fileservice.http import (
     uploading,
     verifying,
 )
+from fileservice.http.api import document, program
 
 # Streamed bodies, no threads.
 native = [
@@ -56,6 +57,9 @@ native = [
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),
+    path("api/docs", document.page_of_api),
+    path("api/v1/openapi.json", document.openapi),
+    *program.routes(),
 ]
 
 # Stock Django for people who run the service.

@@ -26,6 +26,7 @@ from fileservice.clamd import Clamd
 from fileservice.compilation import Compiler
 from fileservice.fetch.fetching import Fetcher
 from fileservice.fetch.session import SharedSession
+from fileservice.filing import Filing
 from fileservice.following import Following
 from fileservice.http.accesslog import AccessLog
 from fileservice.http.body import Pace
@@ -73,6 +74,7 @@ class Resources:
     options: Options
     storage: Storage
     ledger: Ledger
+    filing: Filing
     tokens: Tokens
     passwords: Passwords
     resuming: Resuming
@@ -164,6 +166,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             options=options,
             storage=storage,
             ledger=ledger,
+            filing=Filing(ledger),
             tokens=Tokens(ledger),
             passwords=passwords,
             resuming=resuming,

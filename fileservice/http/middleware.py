@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 
 from fileservice.errors import BadRequest, FileserviceError, NotFound
 from fileservice.http import tus
-from fileservice.http.answers import problem
+from fileservice.http.answers import Shape, problem
 from fileservice.http.auth import actor_of, token_in
 from fileservice.http.body import ClientGone
 from fileservice.http.cors import answer_fields, preflight_fields, varies
@@ -25,6 +25,7 @@ Respond = Callable[[NativeRequest], Awaitable[HttpResponseBase]]
 
 error_log = logging.getLogger("fileservice.error")
 
+API_PREFIX = "/api/"
 PROBES = frozenset(("/livez", "/readyz"))
 
 
@@ -71,19 +72,23 @@ def answer_errors(respond: Respond) -> Respond:
     """
 
     async def answered(request: NativeRequest) -> HttpResponseBase:
+        # Whoever calls the API reads JSON, whatever else it would take.
+        otherwise: Shape = "json" if request.path.startswith(API_PREFIX) else "text"
         try:
             return await respond(request)
         except FileserviceError as error:
-            return problem(request, error)
+            return problem(request, error, otherwise)
         except Http404:
-            return problem(request, NotFound("There is nothing at this address."))
+            return problem(request, NotFound("There is nothing at this address."), otherwise)
         except (SuspiciousOperation, DjangoBadRequest) as error:
-            return problem(request, BadRequest(str(error)))
+            return problem(request, BadRequest(str(error)), otherwise)
         except ClientGone:
             raise
         except Exception:  # noqa: BLE001 - the one place that keeps our bugs from the client
             error_log.exception("%s %s failed", request.method, path_of(request))
-            return problem(request, FileserviceError("The service failed; the failure is logged."))
+            return problem(
+                request, FileserviceError("The service failed; the failure is logged."), otherwise
+            )
 
     return answered
 

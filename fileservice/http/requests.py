@@ -21,10 +21,14 @@ class NativeRequest(ASGIRequest):
         stream: the body.
         name: X-Request-ID of the answer.
         actor: who asks, once that was looked up.
+        held: a small body that was read whole, for who looks for it as `body`.
+        auth: who asks, where an operation of the API was admitted.
     """
 
     name = ""
     actor: Actor | None = None
+    held: bytes | None = None
+    auth: Actor
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._host: str | None = None
@@ -61,9 +65,11 @@ class NativeRequest(ASGIRequest):
         """Leave Content-Type to who takes bodies: few requests have one, and parsing is slow."""
 
     @property
-    def body(self) -> NoReturn:
-        """Not in this lane."""
-        raise RuntimeError("the native lane streams: read request.stream")
+    def body(self) -> bytes:
+        """Not in this lane, but what is `held`."""
+        if self.held is None:
+            raise RuntimeError("the native lane streams: read request.stream")
+        return self.held
 
     def _load_post_and_files(self) -> NoReturn:
         raise RuntimeError("the native lane streams: read request.stream")
