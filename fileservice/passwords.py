@@ -135,6 +135,7 @@ class Passwords:
         self._refuse_crowd()
         self._pauses.begin(link, address)
         if not await self._run(is_right, password, kept):
+            self._pauses.confirm(link, address)
             return False
         self._pauses.forget(link, address)
         self._believed[proof] = self._clock() + BELIEVED_SECONDS

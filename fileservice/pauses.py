@@ -43,14 +43,24 @@ class Pauses:
         now, key = self._clock(), (link, network_of(address))
         last = self._wrong.pop(key, Wrong(0, now))
         times = last.times + 1 if now - last.until < FORGOTTEN_SECONDS else 1
-        pause = min(2.0 ** (min(times, 32) - 1), LONGEST_PAUSE_SECONDS)
-        self._wrong[key] = Wrong(times, now + pause)
+        self._wrong[key] = Wrong(times, now + pause_after(times))
         if len(self._wrong) > MAX_REMEMBERED:
             self._wrong.popitem(last=False)
+
+    def confirm(self, link: str, address: str) -> None:
+        """Let the pause begin now: it was wrong, and took a while to be looked at."""
+        key = (link, network_of(address))
+        if (wrong := self._wrong.get(key)) is not None:
+            self._wrong[key] = Wrong(wrong.times, self._clock() + pause_after(wrong.times))
 
     def forget(self, link: str, address: str) -> None:
         """Take back what was counted: it was right."""
         self._wrong.pop((link, network_of(address)), None)
+
+
+def pause_after(times: int) -> float:
+    """Return the seconds that who was wrong so often in a row has to wait."""
+    return min(2.0 ** (min(times, 32) - 1), LONGEST_PAUSE_SECONDS)
 
 
 def network_of(address: str) -> str:

@@ -142,6 +142,15 @@ async def test_after_a_wrong_one_the_right_one_waits_too(
     assert await check(held, RIGHT)
 
 
+def test_the_pause_begins_when_it_is_known_to_be_wrong(clock: Clock) -> None:
+    held = Pauses(clock)
+    held.begin("a", "192.0.2.1")
+    clock.now += 5
+    held.confirm("a", "192.0.2.1")
+
+    assert held.left("a", "192.0.2.1") == 1
+
+
 async def test_many_guesses_at_once_are_one(clock: Clock, executor: ThreadPoolExecutor) -> None:
     held = Passwords(executor, clock)
 
