@@ -4,7 +4,7 @@ The failures a client can cause, each with its HTTP status.
 FileserviceError
   BadRequest 400           BadName, NoFile, Truncated, BadForm, DigestMismatch, BadUrl,
                            InconsistentLength, CompletedUpload
-  Unauthorized 401
+  Unauthorized 401         PasswordNeeded
   Forbidden 403            UrlRefused, Withheld, Infected
   NotFound 404
   MethodNotAllowed 405
@@ -12,6 +12,7 @@ FileserviceError
   NotReady 409             OffsetMismatch
   Revoked 410
   Expired 410
+  ShareEnded 410
   PreconditionFailed 412
   TooLarge 413             LengthExceeded, TooManyParts
   UnsupportedRequest 415
@@ -131,6 +132,13 @@ class Unauthorized(FileserviceError):
     title = "Log in or send a token"
 
 
+class PasswordNeeded(Unauthorized):
+    """The link alone is not the right: it has a password, and none was shown, or another."""
+
+    code = "password_needed"
+    title = "Password needed"
+
+
 class Forbidden(FileserviceError):
     """Who asks may not do this."""
 
@@ -214,6 +222,14 @@ class Revoked(FileserviceError):
     status = 410
     code = "revoked"
     title = "Revoked"
+
+
+class ShareEnded(FileserviceError):
+    """What was shared by this link is so no longer: it expired, was taken back, or is used up."""
+
+    status = 410
+    code = "share_ended"
+    title = "Link has ended"
 
 
 class PreconditionFailed(FileserviceError):

@@ -15,11 +15,13 @@ from fileservice.http import (
     managing,
     metrics,
     pages,
+    shares,
     shellclient,
     templates,
     tokens,
     uploading,
     verifying,
+    visiting,
 )
 from fileservice.http.api import document, program
 
@@ -30,6 +32,13 @@ native = [
     path("files/", uploading.files),
     path("uploads/<str:key>", managing.managed),
     path("uploads/<str:key>/delete", managing.delete_form),
+    path("uploads/<str:key>/shares", shares.shares),
+    path("uploads/<str:key>/shares/<str:id>", shares.share),
+    path("uploads/<str:key>/shares/<str:id>/revoke", shares.revoke_form),
+    path("s/<str:code>", visiting.visit),
+    path("s/<str:code>/qr.svg", visiting.qr, {"form": "svg"}),
+    path("s/<str:code>/qr.png", visiting.qr, {"form": "png"}),
+    path("s/<str:code>/<str:name>", visiting.download),
     path("certificate", certificates.certificate),
     path("certificates/", issuing.certificates),
     path("certificates/<str:id>", issued.certificate),

@@ -33,6 +33,7 @@ from fileservice.http.body import Pace
 from fileservice.http.messages import Receive, Scope, Send
 from fileservice.issuing import Issuing
 from fileservice.ledger import FileState, Ledger
+from fileservice.lending import Leases
 from fileservice.localtemplates import LocalTemplates
 from fileservice.options import Options
 from fileservice.panels import Panels
@@ -44,6 +45,7 @@ from fileservice.remotetemplates import RemoteTemplates
 from fileservice.resumables import Resumables
 from fileservice.resuming import Resuming
 from fileservice.scanning import Scanning
+from fileservice.shares import Shares
 from fileservice.signatures import Signatures
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
@@ -77,6 +79,8 @@ class Resources:
     filing: Filing
     tokens: Tokens
     passwords: Passwords
+    shares: Shares
+    leases: Leases
     resuming: Resuming
     following: Following
     sweeper: Sweeper
@@ -169,6 +173,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             filing=Filing(ledger),
             tokens=Tokens(ledger),
             passwords=passwords,
+            shares=Shares(ledger, options.secret_keys),
+            leases=Leases(ledger),
             resuming=resuming,
             following=following,
             sweeper=Sweeper(ledger, storage),

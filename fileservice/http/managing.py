@@ -12,8 +12,10 @@ from fileservice.http.auth import actor_of
 from fileservice.http.creations import described, described_upload
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import resources_of
+from fileservice.http.offers import subject_of
 from fileservice.http.requests import NativeRequest
 from fileservice.http.resuming import resumable
+from fileservice.http.shares import listed
 from fileservice.http.visitors import browser_of, check_origin, form_token
 from fileservice.resumables import Resumable
 
@@ -40,7 +42,7 @@ async def managed(request: NativeRequest, key: str) -> HttpResponseBase:
         tus.check_spoken(request)
         await remove(request, resumable(request, key))
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    return show(request, key)
+    return await show(request, key)
 
 
 async def standing(request: NativeRequest, key: str) -> HttpResponseBase:
@@ -52,11 +54,16 @@ async def standing(request: NativeRequest, key: str) -> HttpResponseBase:
     return response
 
 
-def show(request: ASGIRequest, key: str) -> HttpResponseBase:
+async def show(request: ASGIRequest, key: str) -> HttpResponseBase:
     """Answer with what is known of a file, or of an upload; nobody who writes is disturbed."""
     stored = resources_of(request).ledger.find_by_key(key)
     if stored is not None:
-        return told(request, described(request, stored), "file.html", file=stored)
+        content = described(request, stored)
+        more = {}
+        if shape_of(request) == "page":
+            subject, manage_url = subject_of(stored), str(content["manage_url"])
+            more["shares"] = await listed(request, subject, manage_url)
+        return told(request, content, "file.html", file=stored, **more)
     upload = resumable(request, key)
     return told(request, described_upload(request, upload), "upload.html", upload=upload)
 
