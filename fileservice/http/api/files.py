@@ -36,6 +36,7 @@ class File(Schema):
     sha256: str = Field(description="of the content, in hexadecimal")
     media_type: str = Field(description="told by the content")
     state: FileState = Field(description="only what is ready is given out")
+    finding: str = Field(description="what a scanner found, or why it is withheld; may be empty")
     restricted: bool = Field(description="whether the link alone gives no right to it")
     created_at: Moment
     expires_at: Moment | None = Field(description="when it is deleted; null for never")
