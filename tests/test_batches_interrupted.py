@@ -201,10 +201,11 @@ LEASES = """
 import json
 from datetime import UTC, datetime, timedelta
 from fileservice import backlog
+from fileservice.actors import ANYBODY
 from fileservice.backlog import LEASE, LeaseLost, Ordered
 now = datetime(2026, 11, 21, 8, 30, 5, tzinfo=UTC)
 batch = Ordered("b", "k", "waiting", "award", "UTC", now, None, "", 1, "")
-backlog.add(batch, b"", now)
+backlog.add(batch, b"", ANYBODY, now)
 first = backlog.take("first", now)
 early = backlog.take("second", now + LEASE - timedelta(seconds=1))
 second = backlog.take("second", now + LEASE)

@@ -249,6 +249,7 @@ def ask_for(urls: Sequence[str]) -> dict[str, int]:
         }
 
 
+@pytest.mark.long
 async def test_a_running_service_reaches_nothing_but_public_addresses(
     world: World, tmp_path: Path, migrated: Path
 ) -> None:
@@ -268,6 +269,7 @@ async def test_a_running_service_reaches_nothing_but_public_addresses(
     assert await world.reached() == {PUBLIC_4, PUBLIC_6}
 
 
+@pytest.mark.long
 async def test_a_running_service_reaches_what_is_opened(
     world: World, tmp_path: Path, migrated: Path
 ) -> None:

@@ -241,6 +241,7 @@ def mutants(content: bytes, source: random.Random) -> Iterator[bytes]:
             yield changed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_a_broken_template_is_filled_or_refused(path: Path) -> None:
     source = random.Random(path.stem)  # noqa: S311  # always the same

@@ -306,6 +306,7 @@ def test_a_form_is_seen_eight_deep() -> None:
         compiled(drawn(*forms, form_of(TJ)))
 
 
+@pytest.mark.long
 def test_more_forms_than_are_taken_are_refused() -> None:
     program = b" ".join(b"/X%d Do" % at for at in range(6, 1007))
 
@@ -688,6 +689,7 @@ def test_more_lines_with_placeholders_than_are_taken_are_refused() -> None:
         compiled(page_of(program))
 
 
+@pytest.mark.long
 def test_more_objects_than_are_taken_are_refused() -> None:
     with pytest.raises(OverLimits, match="20,000 objects"):
         compiled(page_of(TJ, more=[b"null"] * 20_001))

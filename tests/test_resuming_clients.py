@@ -231,6 +231,7 @@ def test_a_lost_last_answer_is_asked_for(
     assert proxy.carried["up"] < SIZE + HEADS
 
 
+@pytest.mark.long
 def test_parts_go_on_where_their_connections_broke(
     node: str, workers: Server, proxy: FaultProxy, file: Path
 ) -> None:
@@ -242,6 +243,7 @@ def test_parts_go_on_where_their_connections_broke(
     assert proxy.struck.qsize() == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{}, {"parallelUploads": 3}])
 def test_another_process_goes_on_though_the_first_ones_connections_hang(
     node: str,

@@ -132,6 +132,7 @@ class Planted:
             }
             usual |= {"kind": "whole", "state": "open", "length": 99, "offset": 11, "sha256": ""}
             usual |= {"metadata": "", "concat": "", "parts": "", "created_at": at(-DAY)}
+            usual |= {"restricted": False, "path": ""}
             usual |= {"expires_at": at(DAY), "sender": "", "owner": "", "fence": 1}
             insert(
                 root, "resumableupload", {**usual, "until": at(-DAY), "asked": False, **self.row}
