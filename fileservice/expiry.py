@@ -1,4 +1,4 @@
-"""Resumable uploads whose time is up: not finished, failed, or parts of others."""
+"""What is over: files at their hour; uploads not finished in time, failed, or parts of others."""
 
 import json
 from collections.abc import Sequence
@@ -7,15 +7,28 @@ from itertools import islice
 
 from django.db.models import Q
 
-from fileservice.ledger import Ledger
-from fileservice.models import ResumableUpload
+from fileservice.actors import THE_SERVICE
+from fileservice.ledger import COLUMNS, Ledger, StoredFile, remove
+from fileservice.models import File, ResumableUpload
 
 
 class Expiry:
-    """Finds and forgets them; what has become a file stays for as long as that."""
+    """Finds and forgets it; an upload that has become a file stays for as long as that."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+
+    async def files(self, now: datetime, limit: int) -> list[str]:
+        """Return the ids of some files."""
+        return await self._ledger.run(files, now, limit)
+
+    async def remove(self, id: str, *, now: datetime) -> bool:
+        """
+        Remove the row of a file, and tell whether this call did.
+
+        It does not where somebody has given the file more time since.
+        """
+        return await self._ledger.commit(remove_file, id, now)
 
     async def uploads(self, now: datetime, limit: int) -> list[str]:
         """Return the ids of some that are open or failed."""
@@ -41,6 +54,18 @@ class Expiry:
 def is_over(now: datetime) -> Q:
     """Return what finds uploads whose time is up, and whose lease nobody has."""
     return Q(expires_at__lte=now, until__lte=now)
+
+
+def files(now: datetime, limit: int) -> list[str]:
+    """Read some files."""
+    rows = File.objects.filter(expires_at__lte=now).order_by()
+    return list(rows.values_list("id", flat=True)[:limit])
+
+
+def remove_file(id: str, now: datetime) -> bool:
+    """Remove the row of a file that is still over."""
+    row = File.objects.filter(id=id, expires_at__lte=now).values_list(*COLUMNS).first()
+    return row is not None and remove(StoredFile.from_row(row), THE_SERVICE)
 
 
 def uploads(now: datetime, limit: int) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
 from django.db import Error, OperationalError, connection, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from fileservice.actors import Actor
 from fileservice.audit import Entry, record
@@ -82,6 +82,10 @@ class StoredFile:
                 known[at] = datetime.fromisoformat(str(known[at])).replace(tzinfo=UTC)
         return cls(*known)
 
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether its time is up: it is as if it were deleted, and soon is."""
+        return self.expires_at is not None and self.expires_at <= now
+
 
 COLUMNS = [field.name for field in fields(StoredFile)]
 BOOLEANS = [COLUMNS.index(name) for name in ("name_changed", "restricted")]
@@ -137,14 +141,12 @@ class Ledger:
         self._jobs = Commits(self._do_jobs)
 
     def find(self, id: str) -> StoredFile | None:
-        """Return the file with this id."""
-        row = self.row(self._by_id, id)
-        return StoredFile.from_row(row) if row else None
+        """Return the file with this id, unless its time is up."""
+        return living(self.row(self._by_id, id))
 
     def find_by_key(self, key: str) -> StoredFile | None:
-        """Return the file with this key."""
-        row = self.row(self._by_key, key)
-        return StoredFile.from_row(row) if row else None
+        """Return the file with this key, unless its time is up."""
+        return living(self.row(self._by_key, key))
 
     def row(self, sql: str, *values: str | int) -> Any:
         """
@@ -356,10 +358,22 @@ def remove(file: StoredFile, by: Actor) -> bool:
         return True
 
 
+def living(row: Sequence[Any] | None) -> StoredFile | None:
+    """Return the file of a row, unless its time is up."""
+    file = StoredFile.from_row(row) if row else None
+    return None if file is None or file.is_over(datetime.now(UTC)) else file
+
+
+def is_living(now: datetime) -> Q:
+    """Return what finds the files whose time is not up."""
+    return Q(expires_at=None) | Q(expires_at__gt=now)
+
+
 def newest(actor: Actor, limit: int) -> list[StoredFile]:
     """Read an actor's files."""
-    rows = rows_of(File, actor).order_by("-created_at", "-id").values_list(*COLUMNS)[:limit]
-    return [StoredFile.from_row(row) for row in rows]
+    rows = rows_of(File, actor).filter(is_living(datetime.now(UTC)))
+    rows = rows.order_by("-created_at", "-id")[:limit]
+    return [StoredFile.from_row(row) for row in rows.values_list(*COLUMNS)]
 
 
 def rows_of[Row: Model](model: type[Row], actor: Actor) -> QuerySet[Row]:

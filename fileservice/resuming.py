@@ -46,15 +46,17 @@ class Resuming:
 
     def find(self, key: str) -> Resumable | None:
         """
-        Return the upload of a link to keep.
+        Return the upload of a link to keep, unless the time of its file is up.
 
         Raises:
             Expired: it was not finished in time, or nothing can be made of it any more.
         """
         found = self._resumables.find_by_key(key)
-        if found is not None:
-            check_state(found)
-        return found
+        if found is None:
+            return None
+        check_state(found)
+        is_file = found.state == "finished" and found.kind != "part"
+        return None if is_file and self._ledger.find(found.id) is None else found
 
     async def start(self, resumable: Resumable, limits: Limits) -> Resumable:
         """

@@ -39,20 +39,25 @@ class Swept:
     What one sweep removed.
 
     Attributes:
+        files: whose time was up.
         uploads: that were not finished in time, parts that nobody joined, and those that failed.
         drafts: bytes that were to become a file, and that no upload goes on with.
         blobs: bytes of a file without its row.
     """
 
+    files: int = 0
     uploads: int = 0
     drafts: int = 0
     blobs: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.uploads or self.drafts or self.blobs)
+        return bool(self.files or self.uploads or self.drafts or self.blobs)
 
     def __str__(self) -> str:
-        return f"Removed: uploads {self.uploads}, drafts {self.drafts}, blobs {self.blobs}."
+        return (
+            f"Removed: files {self.files}, uploads {self.uploads}, drafts {self.drafts},"
+            f" blobs {self.blobs}."
+        )
 
 
 class Sweeper:
@@ -81,6 +86,7 @@ class Sweeper:
         swept = Swept()
         async with self._duties.turn(DUTY, done_before=done_before) as turn:
             now = datetime.now(UTC)
+            await self._sweep_files(turn, swept, now)
             await self._sweep_uploads(turn, swept, now)
             await self._sweep_drafts(turn, swept, now - grace)
             await self._sweep_blobs(turn, swept, now - grace)
@@ -89,6 +95,23 @@ class Sweeper:
     async def holder(self) -> str:
         """Say who sweeps now, as host and process; empty where nobody does."""
         return await self._duties.holder(DUTY)
+
+    async def _sweep_files(self, turn: Turn, swept: Swept, now: datetime) -> None:
+        """Remove files whose time is up."""
+        before = -1
+        while before < swept.files:
+            before = swept.files
+            for ids in batched(await self._expiry.files(now, IDS_AT_ONCE), COMMITS_AT_ONCE):
+                await turn.keep()
+                async with asyncio.TaskGroup() as tasks:
+                    removed = [tasks.create_task(self._remove(id, now)) for id in ids]
+                swept.files += sum(each.result() for each in removed)
+
+    async def _remove(self, id: str, now: datetime) -> bool:
+        if not await self._expiry.remove(id, now=now):
+            return False
+        await self._storage.delete(id)
+        return True
 
     async def _sweep_uploads(self, turn: Turn, swept: Swept, now: datetime) -> None:
         """Forget uploads whose time is up; parts last, since what they are joined to needs them."""

@@ -9,7 +9,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from fileservice.expiry import Expiry
-from fileservice.models import ResumableUpload
+from fileservice.models import File, ResumableUpload
 from fileservice.resumables import Resumable
 from tests.resumables import ROOMY, WEEK, Service, Stall, Worker, bringing, service_in
 
@@ -101,3 +101,20 @@ async def test_what_has_become_a_file_is_never_over(worker: Worker) -> None:
     assert done.state == "finished"
     assert await expiry.uploads(later, MANY) == await expiry.parts(later, MANY) == []
     assert not await expiry.forget(upload.id, now=later)
+
+
+async def test_a_file_that_is_given_more_time_stays(worker: Worker) -> None:
+    upload, expiry, now = await worker.start(5), Expiry(worker.ledger), datetime.now(UTC)
+    await worker.append(upload, b"hello")
+    await worker.ledger.run(end_file, upload.id, now)
+
+    found = await expiry.files(now, MANY)
+    await worker.ledger.run(end_file, upload.id, now + timedelta(seconds=60))
+
+    assert found == [upload.id]
+    assert not await expiry.remove(upload.id, now=now)
+    assert worker.file(upload).id == upload.id
+
+
+def end_file(id: str, at: datetime) -> None:
+    File.objects.filter(id=id).update(expires_at=at)

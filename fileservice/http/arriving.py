@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from fileservice.downloads import decide_unfinished
 from fileservice.errors import BeingScanned, NotReady, ServiceUnavailable
 from fileservice.following import Following, Gone, Stalled
+from fileservice.http.auth import actor_of
 from fileservice.http.content import ContentResponse, read
 from fileservice.http.downloading import (
     Reply,
@@ -23,6 +24,7 @@ from fileservice.http.downloading import (
 from fileservice.http.lifespan import resources_of
 from fileservice.http.messages import Cut
 from fileservice.resumables import Resumable
+from fileservice.sharing import Restrictable, may_download
 
 # Bytes that nobody verified yet are nothing to be kept.
 CACHE_CONTROL = "no-store, no-transform"
@@ -38,17 +40,48 @@ async def give_out(request: ASGIRequest, id: str, name: str = "") -> HttpRespons
     """
     resources = resources_of(request)
     file = resources.ledger.find(id)
-    if file is not None:
-        return await download(request, file)
-    unfinished = resources.following.find(id)
-    if unfinished is None:
+    if file is None:
+        unfinished = resources.following.find(id)
+        if unfinished is not None and unfinished.is_open:
+            await check_may_download(request, unfinished)
+            return await follow_in_time(request, resources.following, unfinished)
+        file = resources.ledger.find(id)  # it may have become one meanwhile
+    if file is None:
         raise absent()
-    if resources.scanning is not None:
+    await check_may_download(request, file)
+    return await download(request, file)
+
+
+async def check_may_download(request: ASGIRequest, thing: Restrictable) -> None:
+    """
+    Require that who has the link may have the content; who asks is looked at only where it counts.
+
+    Raises:
+        NotFound: it is not for who asks, and nobody is told so.
+        Unauthorized: see `actor_of`.
+    """
+    if thing.restricted and not may_download(await actor_of(request), thing):
+        raise absent()
+
+
+async def follow_in_time(
+    request: ASGIRequest, following: Following, unfinished: Resumable
+) -> HttpResponseBase:
+    """
+    Answer with a file as it is uploaded.
+
+    Raises:
+        BeingScanned: it is to be scanned first.
+        NotFound: there is nothing of it any more.
+        ServiceUnavailable: what is asked for did not come in time.
+        NotReady: see `follow`.
+    """
+    if resources_of(request).scanning is not None:
         raise BeingScanned(
             "This file is given out once all of it came and was scanned.", headers=RETRY
         )
     try:
-        return await follow(request, resources.following, unfinished)
+        return await follow(request, following, unfinished)
     except Gone:
         raise absent() from None
     except Stalled:
