@@ -16,6 +16,7 @@ from fileservice.errors import (
 )
 from fileservice.following import Following
 from fileservice.holding import Holding
+from fileservice.quotas import Room
 from fileservice.resumables import Resumable, Resumables
 from fileservice.storage import Draft
 from fileservice.storage.writing import Checksum
@@ -85,6 +86,7 @@ class Appending:
         draft: Draft,
         append: Append,
         lifetime: timedelta,
+        room: Room | None = None,
     ) -> None:
         self._resumables = resumables
         self._following = following
@@ -93,6 +95,7 @@ class Appending:
         self._append = append
         self.is_last = append.is_last
         self._lifetime = lifetime
+        self._room = room
         self._checkpoint: asyncio.Task[None] | None = None
         self._noted = draft.size
         self._noted_at = asyncio.get_running_loop().time()
@@ -102,10 +105,12 @@ class Appending:
         """Write what comes, but nothing beyond the upload's length; look for room at times."""
         draft, stop = self._draft, stop_of(self._holding.resumable, limits)
         async for chunk in self._append.chunks:
-            room = stop - draft.size
-            if len(chunk) > room:
-                await draft.write(chunk[:room])
+            left = stop - draft.size
+            if len(chunk) > left:
+                await draft.write(chunk[:left])
                 raise too_long(self._holding.resumable, limits)
+            if self._room is not None:
+                await self._room.take(len(chunk))
             await draft.write(chunk)
             if self._is_due():
                 check_room()

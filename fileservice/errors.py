@@ -14,7 +14,7 @@ FileserviceError
   Expired 410
   ShareEnded 410
   PreconditionFailed 412
-  TooLarge 413             LengthExceeded, TooManyParts
+  TooLarge 413             LengthExceeded, TooManyParts, QuotaExceeded, DropFull
   UnsupportedRequest 415
   RangeNotSatisfiable 416
   Unprocessable 422        TemplateError (pdf.errors), BadValue, BadList, BadField
@@ -260,6 +260,20 @@ class TooManyParts(TooLarge):
 
     code = "too_many_parts"
     title = "Too many parts"
+
+
+class QuotaExceeded(TooLarge):
+    """Who sends it would have more bytes, or more files, than is allowed; room can be made."""
+
+    code = "quota_exceeded"
+    title = "No more room for you"
+
+
+class DropFull(TooLarge):
+    """The box would hold more bytes, or more files, than its owner lets it."""
+
+    code = "drop_full"
+    title = "Box is full"
 
 
 class UnsupportedRequest(FileserviceError):

@@ -10,6 +10,7 @@ from django.db.models import Q
 from fileservice.actors import THE_SERVICE
 from fileservice.ledger import COLUMNS, Ledger, StoredFile, remove
 from fileservice.models import File, ResumableUpload
+from fileservice.reservations import release
 
 
 class Expiry:
@@ -86,7 +87,10 @@ def parts(now: datetime, limit: int) -> list[str]:
 def forget(id: str, now: datetime) -> bool:
     """Remove a row."""
     no_file = Q(state__in=("open", "failed")) | Q(kind="part")
-    return ResumableUpload.objects.filter(is_over(now), no_file, id=id).delete()[0] > 0
+    if not ResumableUpload.objects.filter(is_over(now), no_file, id=id).delete()[0]:
+        return False
+    release(id)
+    return True
 
 
 def needing_drafts(ids: Sequence[str]) -> set[str]:

@@ -13,6 +13,7 @@ from fileservice.errors import DigestMismatch, Expired, FileserviceError
 from fileservice.holding import Holding, Holdings, busy_where_lost, ignored
 from fileservice.ledger import Ledger, StoredFile
 from fileservice.mediatypes import HEAD_BYTES, media_type
+from fileservice.quotas import Quotas
 from fileservice.resumables import Resumable, Resumables
 from fileservice.storage import Draft, Storage
 from fileservice.tasks import Flights
@@ -32,12 +33,18 @@ class Finishing:
     """What is made a file by one worker, each once for all who wait for it."""
 
     def __init__(
-        self, storage: Storage, ledger: Ledger, resumables: Resumables, holdings: Holdings
+        self,
+        storage: Storage,
+        ledger: Ledger,
+        resumables: Resumables,
+        holdings: Holdings,
+        quotas: Quotas,
     ) -> None:
         self._storage = storage
         self._ledger = ledger
         self._resumables = resumables
         self._holdings = holdings
+        self._quotas = quotas
         self._flights: Flights[str, None] = Flights()
 
     @contextlib.asynccontextmanager
@@ -76,8 +83,9 @@ class Finishing:
         if holding.resumable.length not in (None, draft.size):
             raise EOFError(f"there are {draft.size} of {holding.resumable.length} bytes")
         file = None if held.kind == "part" else await self._placed(held, draft)
+        counted = self._quotas.counting(held)
         expire = datetime.now(UTC) + PARTS_STAY
-        await self._resumables.finish(held, file, by, parts_expire=expire)
+        await self._resumables.finish(held, file, by, *counted, parts_expire=expire)
         holding.resumable = replace(held, state="finished")
 
     async def _placed(self, held: Resumable, draft: Draft) -> StoredFile:
@@ -165,4 +173,5 @@ def file_of(held: Resumable, sha256: str, crc32: int | None, head: bytes) -> Sto
         parcel_id=held.parcel_id,
         path=held.path,
         drop_id=held.drop_id,
+        address=held.address,
     )

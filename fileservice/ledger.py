@@ -18,6 +18,7 @@ from fileservice.audit import Entry, record
 from fileservice.commits import Commits
 from fileservice.errors import ServiceUnavailable
 from fileservice.models import File, ResumableUpload
+from fileservice.reservations import give_back
 
 FileState = Literal["ready", "unscanned", "infected", "withheld"]
 
@@ -50,6 +51,7 @@ class StoredFile:
         path: in its parcel: folders and name, with slashes between.
         drop_id: the box that it was put into; None where there was none.
         finding: what a scanner found, or why it is withheld; may be empty.
+        address: that it is counted for; empty where that is a user, or nobody.
     """
 
     id: str
@@ -70,6 +72,7 @@ class StoredFile:
     path: str = ""
     drop_id: str | None = None
     finding: str = ""
+    address: str = ""
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
@@ -354,6 +357,7 @@ def remove(file: StoredFile, by: Actor) -> bool:
         ResumableUpload.objects.filter(id=file.id).delete()
         if not File.objects.filter(id=file.id).delete()[0]:
             return False
+        give_back(file.user_id, file.address, file.drop_id, file.size)
         record(entry_of(by, "file.delete", file))
         return True
 

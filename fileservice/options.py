@@ -55,6 +55,8 @@ class Options:
         body_wait_seconds: how long a body may be silent, and the window of the next.
         min_bytes_per_second: a body slower than this over the window is ended.
         resume_seconds: how long after its last byte an unfinished upload can be gone on with.
+        quota_bytes: what a user, or the address of who is none, may have here; 0 for no quota.
+        quota_files: how many files, with uploads that are not finished; 0 for no quota.
         secret_keys: the first signs cookies, forms and links; all of them are believed.
         fetch_allow_networks: networks that every URL may lead to, also one from a request.
         template_urls: where a template is, by its name.
@@ -78,6 +80,8 @@ class Options:
     body_wait_seconds: int
     min_bytes_per_second: int
     resume_seconds: int
+    quota_bytes: int
+    quota_files: int
     secret_keys: tuple[str, ...]
     fetch_allow_networks: frozenset[Network]
     template_urls: Mapping[str, RemoteUrl]
@@ -155,6 +159,8 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         body_wait_seconds=reader.count(6, "BODY_WAIT_SECONDS", 30, least=1),
         min_bytes_per_second=reader.count(7, "MIN_BYTES_PER_SECOND", 1024, least=0),
         resume_seconds=reader.count(20, "RESUME_SECONDS", WEEK_SECONDS, least=1),
+        quota_bytes=reader.count(30, "QUOTA_BYTES", 0, least=0),
+        quota_files=reader.count(31, "QUOTA_FILES", 0, least=0),
         secret_keys=tuple(filter(None, (_secret_key(reader, root), _old_secret_key(reader)))),
         fetch_allow_networks=_networks(reader),
         template_urls=_urls(reader, 13, "TEMPLATE_URLS", TEMPLATE_NAME),

@@ -7,7 +7,7 @@ Who finds the lease taken asks its holder to let go.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from fileservice.errors import BadRequest
 from fileservice.leases import FREE
 from fileservice.ledger import Ledger, StoredFile, select_by, stored
 from fileservice.models import ResumableUpload
+from fileservice.reservations import release
 
 Kind = Literal["whole", "told", "part", "final"]
 State = Literal["open", "finished", "failed"]
@@ -53,7 +54,7 @@ class Resumable:
         parts: ids of what a final one is made of, in order.
         created_at: aware, UTC.
         expires_at: aware, UTC; counts while it is not finished, and for parts.
-        sender, user_id, restricted, parcel_id, path, drop_id: as of the file.
+        sender, user_id, restricted, parcel_id, path, drop_id, address: as of the file.
         fence: how often the lease was taken.
     """
 
@@ -77,6 +78,7 @@ class Resumable:
     parcel_id: str | None = None
     path: str = ""
     drop_id: str | None = None
+    address: str = ""
     fence: int = 0
 
     @classmethod
@@ -114,6 +116,7 @@ TAKE = (
     f" WHERE id = %s AND state = 'open' AND until <= %s RETURNING {QUOTED}"
 )
 STEAL = TAKE.replace("until <= %s", "fence = %s")
+SAME = ("parts", "metadata", "sender", "user_id", "drop_id", "kind")
 INSERT = (
     f"INSERT INTO {TABLE} ({QUOTED}, owner, until, asked)"  # noqa: S608 - all names are ours
     f" VALUES ({', '.join(['%s'] * len(COLUMNS))}, '', %s, FALSE)"
@@ -156,18 +159,22 @@ class Resumables:
         row = self._ledger.row(UNTIL, id)
         return row is not None and row[0] > stored(now)
 
-    async def add(self, resumable: Resumable) -> Resumable:
+    async def add(self, resumable: Resumable, *more: Callable[[], None]) -> Resumable:
         """
         Commit an upload; return it, or for a final one that was begun before, that one.
+
+        What is new is committed with `more`.
 
         Raises:
             BadRequest: a part of a final one is not finished.
         """
-        return await self._ledger.commit(add, resumable)
+        return await self._ledger.commit(add, resumable, *more)
 
-    async def add_finished(self, resumable: Resumable, file: StoredFile, by: Actor) -> None:
-        """Commit an upload that is finished as it begins, and its file."""
-        await self._ledger.commit(add_finished, resumable, file, by)
+    async def add_finished(
+        self, resumable: Resumable, file: StoredFile, by: Actor, *more: Callable[[], None]
+    ) -> None:
+        """Commit an upload that is finished as it begins, its file, and `more`."""
+        await self._ledger.commit(add_finished, resumable, file, by, *more)
 
     async def take(self, id: str, owner: str, *, now: datetime) -> Resumable | None:
         """Take the lease of an open upload and return it as it is; None where it is taken."""
@@ -212,22 +219,27 @@ class Resumables:
         Raises:
             LeaseLost: it is no longer ours.
         """
-        await self.note(held, state="failed", until=FREE, asked=False)
+        await self._ledger.commit(fail, held)
 
     async def finish(
-        self, held: Resumable, file: StoredFile | None, by: Actor, *, parts_expire: datetime
+        self,
+        held: Resumable,
+        file: StoredFile | None,
+        by: Actor,
+        *more: Callable[[], None],
+        parts_expire: datetime,
     ) -> None:
         """
-        Note that an upload is finished; of what is no part, its file is added with it.
+        Note that an upload is finished; of what is no part, its file is added with it, and `more`.
 
         Raises:
             LeaseLost: it is no longer ours; nothing was added.
         """
-        await self._ledger.commit(finish, held, file, by, parts_expire)
+        await self._ledger.commit(finish, held, file, by, parts_expire, *more)
 
     async def release(self, held: Resumable) -> None:
         """Let others have the lease, if it is still ours."""
-        await self._ledger.commit(release, held)
+        await self._ledger.commit(let_go, held)
 
     async def remove(self, held: Resumable) -> None:
         """
@@ -239,7 +251,7 @@ class Resumables:
         await self._ledger.commit(remove, held)
 
 
-def add(resumable: Resumable) -> Resumable:
+def add(resumable: Resumable, *more: Callable[[], None]) -> Resumable:
     """Insert a row, unless it is a final one that is there already."""
     row = {name: getattr(resumable, name) for name in COLUMNS}
     row["parts"] = json.dumps(resumable.parts) if resumable.parts else ""
@@ -249,12 +261,16 @@ def add(resumable: Resumable) -> Resumable:
         hold_parts(resumable)
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [adapted(value) for value in (*row.values(), FREE)])
+    for each in more:
+        each()
     return resumable
 
 
-def add_finished(resumable: Resumable, file: StoredFile, by: Actor) -> None:
+def add_finished(
+    resumable: Resumable, file: StoredFile, by: Actor, *more: Callable[[], None]
+) -> None:
     """Insert a row, and that of its file."""
-    add(resumable)
+    add(resumable, *more)
     files.insert([(file, by)])
 
 
@@ -277,7 +293,7 @@ def same_final(row: dict[str, Any]) -> Resumable | None:
 
     Who does not hear that its parts were joined asks again, and must not get a second file.
     """
-    what = {name: row[name] for name in ("parts", "metadata", "sender", "user_id", "kind")}
+    what = {name: row[name] for name in SAME}
     same = ResumableUpload.objects.filter(**what).exclude(state="failed").values_list(*COLUMNS)
     found = same.first()
     return Resumable.from_row(found) if found else None
@@ -319,7 +335,19 @@ def adapted(value: Any) -> Any:
     return value
 
 
-def finish(held: Resumable, file: StoredFile | None, by: Actor, parts_expire: datetime) -> None:
+def fail(held: Resumable) -> None:
+    """Note that nothing can be made of an upload any more; its bytes count no more."""
+    note(held, {"state": "failed", "until": FREE, "asked": False})
+    release(held.id)
+
+
+def finish(
+    held: Resumable,
+    file: StoredFile | None,
+    by: Actor,
+    parts_expire: datetime,
+    *more: Callable[[], None],
+) -> None:
     """Note that an upload is finished, add its file, and let its parts go."""
     done = {"state": "finished", "length": held.length, "offset": held.offset}
     note(held, {**done, "until": FREE, "asked": False})
@@ -327,9 +355,12 @@ def finish(held: Resumable, file: StoredFile | None, by: Actor, parts_expire: da
         files.insert([(file, by)])
     if held.parts:
         ResumableUpload.objects.filter(id__in=held.parts).update(expires_at=parts_expire)
+        release(*held.parts)
+    for each in more:
+        each()
 
 
-def release(held: Resumable) -> None:
+def let_go(held: Resumable) -> None:
     """Let others have the lease."""
     with suppress(LeaseLost):
         note(held, {"until": FREE, "asked": False})
@@ -339,3 +370,4 @@ def remove(held: Resumable) -> None:
     """Remove a row."""
     if not ResumableUpload.objects.filter(id=held.id, fence=held.fence).delete()[0]:
         raise LeaseLost(f"the lease {held.fence} of upload {held.id}")
+    release(held.id)

@@ -18,6 +18,8 @@ from fileservice.following import Following
 from fileservice.holding import Holding, Holdings, busy_where_lost, ignored
 from fileservice.ledger import Ledger, StoredFile
 from fileservice.names import CleanName
+from fileservice.quotas import Quotas, add_of
+from fileservice.recipients import NOBODY, Recipient
 from fileservice.resumables import LeaseLost, Resumable, Resumables
 from fileservice.storage import Draft, Storage
 from fileservice.tasks import beside, to_its_end
@@ -33,6 +35,7 @@ class Resuming:
         ledger: Ledger,
         resumables: Resumables,
         following: Following,
+        quotas: Quotas,
         *,
         lifetime: timedelta,
     ) -> None:
@@ -40,9 +43,10 @@ class Resuming:
         self._ledger = ledger
         self._resumables = resumables
         self._following = following
+        self._quotas = quotas
         self._lifetime = lifetime
         self._holdings = Holdings(storage, resumables)
-        self._finishing = Finishing(storage, ledger, resumables, self._holdings)
+        self._finishing = Finishing(storage, ledger, resumables, self._holdings, quotas)
 
     def find(self, key: str) -> Resumable | None:
         """
@@ -58,7 +62,9 @@ class Resuming:
         is_file = found.state == "finished" and found.kind != "part"
         return None if is_file and self._ledger.find(found.id) is None else found
 
-    async def start(self, resumable: Resumable, limits: Limits) -> Resumable:
+    async def start(
+        self, resumable: Resumable, limits: Limits, to: Recipient = NOBODY
+    ) -> Resumable:
         """
         Begin an upload and return it as it is then: one of no bytes is finished at once.
 
@@ -69,17 +75,25 @@ class Resuming:
         Raises:
             BadRequest: a part is not finished.
             TooLarge, InsufficientStorage: see `uploads.check_room`.
+            QuotaExceeded, DropFull: there is no room for it.
         """
         check_room(self._storage, limits, resumable.length or 0)
         expires = datetime.now(UTC) + self._lifetime
-        resumable = await self._resumables.add(replace(resumable, expires_at=expires))
+        resumable = replace(resumable, expires_at=expires)
+        reserving = self._quotas.reserving(resumable, to)
+        resumable = await self._resumables.add(resumable, *reserving)
         if resumable.is_open and (resumable.kind == "final" or resumable.is_complete):
             await self._finishing.soon(resumable.id)
             return self._resumables.find(resumable.id) or resumable
         return resumable
 
     async def store(
-        self, resumable: Resumable, chunks: AsyncIterable[bytes], limits: Limits, by: Actor
+        self,
+        resumable: Resumable,
+        chunks: AsyncIterable[bytes],
+        limits: Limits,
+        by: Actor,
+        to: Recipient,
     ) -> Resumable:
         """
         Take an upload that comes whole in the request that begins it, as any file is taken.
@@ -89,13 +103,14 @@ class Resuming:
 
         Raises:
             TooLarge, InsufficientStorage: see `uploads.check_room`.
+            QuotaExceeded, DropFull: there is no room for it.
             ServiceUnavailable: see `uploads.finish`.
         """
         check_room(self._storage, limits, resumable.length or 0)
         name = CleanName(resumable.name, resumable.name_changed)
         now = datetime.now(UTC)
-        upload = Upload(self._storage, name, by=by, now=now)
-        async with upload:
+        upload = Upload(self._storage, name, to=to, now=now)
+        async with upload, self._quotas.room(upload.id, to, resumable.length) as room:
             await upload.append(chunks, limits)
             await upload.seal()
             whole = replace(
@@ -109,9 +124,12 @@ class Resuming:
             )
 
             async def add(files: Sequence[StoredFile], by: Actor) -> None:
-                await self._resumables.add_finished(whole, files[0], by)
+                counting = self._quotas.counting(whole)
+                await self._resumables.add_finished(whole, files[0], by, *counting)
+                if room is not None:
+                    room.settled = True
 
-            await finish(self._ledger, [upload], by, add if whole.metadata else None)
+            await finish(self._ledger, [upload], by, add if whole.metadata else add_of(room))
         return whole
 
     async def settle(self, resumable: Resumable) -> Resumable:
@@ -145,6 +163,7 @@ class Resuming:
             Locked: another request writes and does not let go, or wants to write in turn.
             Expired: it has failed, or does now.
             DigestMismatch: the whole is not what the client said; the upload has failed.
+            QuotaExceeded, DropFull: there is no room for more.
             InsufficientStorage, ServiceUnavailable: see `uploads.disk_errors`.
         """
         async with self._holdings.hold(resumable.id, append.interrupt) as holding:
@@ -218,8 +237,12 @@ class Resuming:
             if draft.is_whole:
                 await self._finishing.finish(holding, draft, append.by)
                 raise other_offset(holding.resumable, append)
+            room = self._quotas.rest_of(holding.resumable)
+            if room is not None:
+                length = holding.resumable.length
+                await room.need(draft.size + (append.declared or 0) if length is None else length)
             appending = Appending(
-                self._resumables, self._following, holding, draft, append, self._lifetime
+                self._resumables, self._following, holding, draft, append, self._lifetime, room
             )
             arrived = False
             try:

@@ -15,10 +15,12 @@ from itertools import batched
 
 from django.db import Error
 
+from fileservice import reservations
 from fileservice.duties import Duties, Turn, TurnLost
 from fileservice.errors import FileserviceError
 from fileservice.expiry import Expiry
 from fileservice.ledger import Ledger
+from fileservice.quotas import give_back_abandoned
 from fileservice.storage import Storage
 from fileservice.tasks import beside
 
@@ -90,6 +92,7 @@ class Sweeper:
             await self._sweep_uploads(turn, swept, now)
             await self._sweep_drafts(turn, swept, now - grace)
             await self._sweep_blobs(turn, swept, now - grace)
+            await self._reckon(turn)
         return swept
 
     async def holder(self) -> str:
@@ -131,6 +134,17 @@ class Sweeper:
                 return False
             await self._storage.discard_draft(id)
             return True
+
+    async def _reckon(self, turn: Turn) -> None:
+        """Give back what killed workers had reserved, and count anew what is used."""
+        await give_back_abandoned(self._ledger)
+        for subject in await self._ledger.run(reservations.subjects):
+            await turn.keep()
+            await self._ledger.commit(reservations.recount, subject)
+        for id in await self._ledger.run(reservations.boxes):
+            await turn.keep()
+            await self._ledger.commit(reservations.recount_drop, id)
+        await self._ledger.commit(reservations.forget_unused)
 
     async def _sweep_drafts(self, turn: Turn, swept: Swept, before: datetime) -> None:
         for ids in batched(await self._storage.drafts(before), IDS_AT_ONCE):

@@ -22,6 +22,7 @@ from fileservice.errors import (
 from fileservice.ledger import FileState, Ledger, StoredFile
 from fileservice.mediatypes import HEAD_BYTES, media_type
 from fileservice.names import CleanName
+from fileservice.recipients import Recipient
 from fileservice.storage import Incoming, Storage
 
 LOOK_EVERY = 64 << 20  # bytes between two looks at how much room the disk still has
@@ -29,6 +30,7 @@ LOOK_EVERY = 64 << 20  # bytes between two looks at how much room the disk still
 LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 
 type Add = Callable[[Sequence[StoredFile], Actor], Awaitable[None]]
+type Take = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,13 @@ class Limits:
         request_bytes: of the files of one request together.
         file_bytes: of this file; less than `request_bytes` where others came before it.
         free_bytes: what must stay free on the disk.
+        set_by: the setting, or whatever else says so.
     """
 
     request_bytes: int
     file_bytes: int
     free_bytes: int
+    set_by: str = "FILESERVICE_MAX_UPLOAD_BYTES"
 
 
 class Upload:
@@ -55,13 +59,14 @@ class Upload:
         id: for the link to give away.
         key: for the link to keep.
         size: bytes so far.
+        to: whose it becomes.
     """
 
-    def __init__(self, storage: Storage, name: CleanName, *, by: Actor, now: datetime) -> None:
+    def __init__(self, storage: Storage, name: CleanName, *, to: Recipient, now: datetime) -> None:
         self.id = unguessable()
         self.key = unguessable()
         self.name = name
-        self.by = by
+        self.to = to
         self.created_at = now
         self.sha256 = ""
         self._head = b""
@@ -88,12 +93,17 @@ class Upload:
         """Bytes so far."""
         return self._incoming.size
 
-    async def append(self, chunks: AsyncIterable[bytes | memoryview], limits: Limits) -> None:
+    async def append(
+        self,
+        chunks: AsyncIterable[bytes | memoryview],
+        limits: Limits,
+        take: Take | None = None,
+    ) -> None:
         """
-        Take `chunks`.
+        Take `chunks`, and for each the room that it needs.
 
         Raises:
-            TooLarge: more bytes came than a file may have.
+            TooLarge: more bytes came than a file may have, or than `take` has room for.
             InsufficientStorage: the disk has no more room, or would have too little.
             ServiceUnavailable: see `disk_errors`.
         """
@@ -104,6 +114,8 @@ class Upload:
                 self._head += bytes(chunk[: HEAD_BYTES - len(self._head)])
             if incoming.size + len(chunk) > limit:
                 raise too_large(limits)
+            if take is not None:
+                await take(len(chunk))
             with disk_errors():
                 await incoming.write(chunk)
             if incoming.size >= look_at:
@@ -136,8 +148,11 @@ class Upload:
             sha256=self.sha256,
             media_type=media_type(self._head, self.name.text),
             created_at=self.created_at,
-            sender=self.by.sender,
-            user_id=self.by.user_id,
+            sender=self.to.sender,
+            user_id=self.to.user_id,
+            restricted=self.to.restricted,
+            drop_id=self.to.drop_id,
+            address=self.to.address,
             crc32=self._incoming.crc32,
             state=state,
         )
@@ -228,7 +243,7 @@ def too_large(limits: Limits) -> TooLarge:
     """Return the refusal of more bytes than one request may bring."""
     return TooLarge(
         f"A file, or all files of a form together, may have at most {limits.request_bytes:,} bytes"
-        " (FILESERVICE_MAX_UPLOAD_BYTES).",
+        f" ({limits.set_by}).",
         extensions={"limit_bytes": limits.request_bytes},
     )
 

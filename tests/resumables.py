@@ -18,6 +18,7 @@ from fileservice.errors import ChecksumMismatch
 from fileservice.following import Following
 from fileservice.ledger import Ledger, StoredFile
 from fileservice.options import DATABASE
+from fileservice.quotas import Quotas
 from fileservice.resumables import Kind, Resumable, Resumables
 from fileservice.resuming import Resuming
 from fileservice.storage.local import LocalStorage
@@ -162,6 +163,8 @@ class Service:
 
     root: Path
     lifetime: timedelta = WEEK
+    max_bytes: int = 0
+    max_files: int = 0
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Worker]:
@@ -173,7 +176,10 @@ class Service:
             try:
                 resumables = Resumables(ledger)
                 following = Following(storage, resumables, wait_seconds=WAIT_SECONDS)
-                resuming = Resuming(storage, ledger, resumables, following, lifetime=self.lifetime)
+                quotas = Quotas(ledger, max_bytes=self.max_bytes, max_files=self.max_files)
+                resuming = Resuming(
+                    storage, ledger, resumables, following, quotas, lifetime=self.lifetime
+                )
                 async with resuming.watching():
                     yield Worker(storage, ledger, resumables, resuming, following)
             finally:

@@ -16,6 +16,7 @@ from fileservice.actors import ANYBODY
 from fileservice.errors import FileserviceError, InsufficientStorage, ServiceUnavailable, TooLarge
 from fileservice.names import CleanName
 from fileservice.options import DATABASE
+from fileservice.recipients import NOBODY
 from fileservice.storage.local import LocalStorage
 from fileservice.uploads import (
     LOOK_EVERY,
@@ -41,7 +42,7 @@ def storage(tmp_path: Path) -> Iterator[LocalStorage]:
 
 
 def new_upload(storage: LocalStorage) -> Upload:
-    return Upload(storage, CleanName("a", changed=False), by=ANYBODY, now=datetime.now(UTC))
+    return Upload(storage, CleanName("a", changed=False), to=NOBODY, now=datetime.now(UTC))
 
 
 async def chunks(*contents: bytes) -> AsyncIterator[bytes]:

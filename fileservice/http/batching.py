@@ -17,11 +17,11 @@ from fileservice.errors import NotFound
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.auth import actor_of, admit
 from fileservice.http.content import ContentResponse
+from fileservice.http.entering import limits_of
 from fileservice.http.issuing import shown, told
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
-from fileservice.http.resuming import limits_of
 from fileservice.http.sentlists import batch_order_of
 from fileservice.http.visitors import check_own_origin, origin_of
 from fileservice.uploads import check_room

@@ -3,7 +3,7 @@
 import re
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from python_multipart.exceptions import MultipartParseError
@@ -68,10 +68,14 @@ class Part:
         name: of the form field.
         filename: as sent, not cleaned; None where the part is a plain field; empty where the
             browser's file field was left empty.
+        start: bytes of the body before its content.
+        closing: bytes of the body after its content, were it the last part.
     """
 
     name: str
     filename: bytes | None
+    start: int = 0
+    closing: int = 0
 
 
 class Mark(Enum):
@@ -98,6 +102,8 @@ class Form:
         # The first boundary has no line break of its own before it.
         self._tail = b"\r\n"
         self._parts = 0
+        self._fed = 0  # bytes of the body before the chunk at hand
+        self._headers_end = 0
         self._fields_bytes = 0
         self._preamble = 0
         self._epilogue = 0
@@ -181,6 +187,7 @@ class Form:
         else:
             short = len(chunk) < len(self._closing)
             self._tail = (self._tail + chunk if short else chunk)[-len(self._closing) :]
+        self._fed += len(chunk)
 
     def _refuse_epilogue(self, rest: bytes) -> None:
         self._epilogue += len(rest)
@@ -201,9 +208,12 @@ class Form:
 
     def _on_header_value(self, data: bytes, start: int, stop: int) -> None:
         self._headers[-1][1].extend(data[start:stop])
+        self._headers_end = self._fed + stop + len(b"\r\n\r\n")
 
     def _on_headers_finished(self) -> None:
-        self._events.append(part_of([(bytes(n).lower(), bytes(v)) for n, v in self._headers]))
+        part = part_of([(bytes(n).lower(), bytes(v)) for n, v in self._headers])
+        closing = len(self._closing) + len(b"\r\n")
+        self._events.append(replace(part, start=self._headers_end, closing=closing))
 
     def _on_part_data(self, data: bytes, start: int, stop: int) -> None:
         # What the parser held back in its own buffer is not `data` of the chunk: it is reused.

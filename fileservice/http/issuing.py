@@ -13,11 +13,11 @@ from fileservice.errors import NotFound
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.auth import actor_of, admit
 from fileservice.http.certificates import parameters_of
+from fileservice.http.entering import limits_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.orders import order_of, text_of, whole
 from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
-from fileservice.http.resuming import limits_of
 from fileservice.http.visitors import (
     check_form_token,
     check_own_origin,

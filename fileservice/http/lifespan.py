@@ -40,6 +40,7 @@ from fileservice.panels import Panels
 from fileservice.passwords import THREADS as PASSWORD_THREADS
 from fileservice.passwords import Passwords
 from fileservice.pictures import Pictures
+from fileservice.quotas import Quotas
 from fileservice.registry import Registry
 from fileservice.remotetemplates import RemoteTemplates
 from fileservice.resumables import Resumables
@@ -50,6 +51,7 @@ from fileservice.signatures import Signatures
 from fileservice.storage import Storage
 from fileservice.storage.local import LocalStorage
 from fileservice.sweeping import Sweeper, sweeping
+from fileservice.tasks import beside
 from fileservice.timestamping import Authority
 from fileservice.tokens import Tokens
 from fileservice.verifying import Verifying
@@ -77,6 +79,7 @@ class Resources:
     storage: Storage
     ledger: Ledger
     filing: Filing
+    quotas: Quotas
     tokens: Tokens
     passwords: Passwords
     shares: Shares
@@ -148,7 +151,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         lifetime = timedelta(seconds=options.resume_seconds)
         resumables = Resumables(ledger)
         following = Following(storage, resumables, wait_seconds=options.body_wait_seconds)
-        resuming = Resuming(storage, ledger, resumables, following, lifetime=lifetime)
+        quotas = Quotas(ledger, max_bytes=options.quota_bytes, max_files=options.quota_files)
+        resuming = Resuming(storage, ledger, resumables, following, quotas, lifetime=lifetime)
         backlog = Backlog(ledger)
         session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()
@@ -171,6 +175,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             storage=storage,
             ledger=ledger,
             filing=Filing(ledger),
+            quotas=quotas,
             tokens=Tokens(ledger),
             passwords=passwords,
             shares=Shares(ledger, options.secret_keys),
@@ -278,7 +283,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     watching = resources.watch.watching()
     resuming = resources.resuming.watching()
     scanning = resources.scanning.watching() if resources.scanning else nullcontext()
-    async with stack, sweeping(resources.sweeper), watching, resuming, scanning:
+    renewing = beside(resources.quotas.keep_renewing())
+    async with stack, sweeping(resources.sweeper), watching, resuming, scanning, renewing:
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

@@ -9,10 +9,11 @@ from fileservice.appending import Append
 from fileservice.errors import BadRequest, OffsetMismatch
 from fileservice.http.answers import document, shape_of, text
 from fileservice.http.creations import created, described_upload, links
+from fileservice.http.entering import limits_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import content_digest
 from fileservice.http.requests import NativeRequest
-from fileservice.http.resuming import append_of, appendable, file_of, limits_of, resumable
+from fileservice.http.resuming import append_of, appendable, file_of, resumable
 from fileservice.ranges import parse_content_range
 from fileservice.resumables import Resumable
 

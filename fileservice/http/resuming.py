@@ -5,25 +5,27 @@ from datetime import UTC, datetime
 
 from django.core.handlers.asgi import ASGIRequest
 
-from fileservice.actors import ANYBODY, Actor
+from fileservice.actors import ANYBODY
 from fileservice.appending import Append, Verification, agreed
 from fileservice.errors import Forbidden, ServiceUnavailable, SlowBody
 from fileservice.http.auth import admit
 from fileservice.http.downloading import absent
-from fileservice.http.lifespan import Resources, resources_of
+from fileservice.http.entering import limits_of
+from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import check_origin
 from fileservice.ledger import StoredFile
 from fileservice.names import clean_name
+from fileservice.recipients import Recipient
 from fileservice.resumables import Kind, Resumable
-from fileservice.uploads import Limits, unguessable
+from fileservice.uploads import unguessable
 
 
 def new_resumable(
     name: bytes,
     *,
-    by: Actor,
+    to: Recipient,
     length: int | None,
     kind: Kind = "whole",
     sha256: str = "",
@@ -54,8 +56,11 @@ def new_resumable(
         parts=tuple(parts),
         created_at=now,
         expires_at=now,
-        sender=by.sender,
-        user_id=by.user_id,
+        sender=to.sender,
+        user_id=to.user_id,
+        restricted=to.restricted,
+        drop_id=to.drop_id,
+        address=to.address,
     )
 
 
@@ -117,6 +122,7 @@ def finished(file: StoredFile) -> Resumable:
         parcel_id=file.parcel_id,
         path=file.path,
         drop_id=file.drop_id,
+        address=file.address,
     )
 
 
@@ -186,10 +192,3 @@ async def bounded_chunks(request: NativeRequest, kept: str) -> AsyncIterator[byt
         raise ServiceUnavailable(
             f"The body came too slowly; {kept}.", headers={"Retry-After": "1"}
         ) from error
-
-
-def limits_of(resources: Resources) -> Limits:
-    """Return what one upload may take."""
-    options = resources.options
-    most = options.max_upload_bytes
-    return Limits(request_bytes=most, file_bytes=most, free_bytes=options.min_free_bytes)

@@ -27,9 +27,9 @@ from fileservice.errors import (
     UnsupportedRequest,
 )
 from fileservice.http.answers import document, shape_of, text
-from fileservice.http.auth import actor_of, admit
 from fileservice.http.body import ClientGone
 from fileservice.http.creations import created, described_upload, links
+from fileservice.http.entering import Enter, Entrance, by_right, limits_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import (
     ContentDigest,
@@ -44,7 +44,6 @@ from fileservice.http.resuming import (
     append_of,
     appendable,
     file_of,
-    limits_of,
     new_resumable,
     path_of,
 )
@@ -66,11 +65,13 @@ from fileservice.structured import parse_count
 # What proxies add to a request (RFC 7239, RFC 9110 7.6.3).
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
 
-type Take = Callable[[NativeRequest, bytes, int | None], Awaitable[StoredFile]]
+type Take = Callable[[NativeRequest, bytes, int | None, Enter], Awaitable[StoredFile]]
 
 
 @in_its_terms
-async def create(request: NativeRequest, take: Take, name: bytes | None = None) -> HttpResponseBase:
+async def create(
+    request: NativeRequest, take: Take, name: bytes | None = None, enter: Enter = by_right
+) -> HttpResponseBase:
     """
     Begin an upload, or `take` one that comes whole from who could not go on with it.
 
@@ -79,8 +80,8 @@ async def create(request: NativeRequest, take: Take, name: bytes | None = None) 
     name = told_name(request) if name is None else name
     is_last = bool(completeness(request))
     if is_last and not can_announce(request):
-        return ended(request, await take(request, name, told_length(request)))
-    by = await admit(request, "upload")
+        return ended(request, await take(request, name, told_length(request), enter))
+    entrance = await enter(request)
     check_origin(request)
     refuse_encoded(request)
     if is_form(request):
@@ -88,16 +89,18 @@ async def create(request: NativeRequest, take: Take, name: bytes | None = None) 
     sha256 = told_sha256(request)
     wanted = new_resumable(
         name,
-        by=by,
+        to=entrance.to,
         kind="told",
         length=told_length(request),
         sha256=sha256.hex() if sha256 else "",
     )
-    upload = await first_bytes(request, wanted, is_last=is_last)
+    upload = await first_bytes(request, wanted, entrance, is_last=is_last)
     return appended(request, upload, is_last=True) if is_last else begun(request, upload)
 
 
-async def first_bytes(request: NativeRequest, wanted: Resumable, *, is_last: bool) -> Resumable:
+async def first_bytes(
+    request: NativeRequest, wanted: Resumable, entrance: Entrance, *, is_last: bool
+) -> Resumable:
     """
     Begin an upload with what the request brings.
 
@@ -105,7 +108,7 @@ async def first_bytes(request: NativeRequest, wanted: Resumable, *, is_last: boo
     """
     verification = content_digest(request)
     resuming = resources_of(request).resuming
-    upload = await resuming.start(wanted, limits_of(resources_of(request)))
+    upload = await resuming.start(wanted, entrance.limits, entrance.to)
     if can_announce(request):
         await announce(request, upload)
     if request.stream.complete and not is_last:
@@ -116,7 +119,7 @@ async def first_bytes(request: NativeRequest, wanted: Resumable, *, is_last: boo
     except (FileserviceError, ClientGone):
         if not can_announce(request):
             with contextlib.suppress(NotFound, Locked):
-                await resuming.delete(upload, await actor_of(request))
+                await resuming.delete(upload, entrance.by)
         raise
 
 

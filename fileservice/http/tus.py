@@ -8,7 +8,6 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import http_date
 
-from fileservice.actors import Actor
 from fileservice.errors import (
     BadRequest,
     FileserviceError,
@@ -19,6 +18,7 @@ from fileservice.errors import (
 )
 from fileservice.http.auth import admit
 from fileservice.http.downloading import absent
+from fileservice.http.entering import Enter, Entrance, by_right
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import UNNAMED
 from fileservice.http.requests import NativeRequest
@@ -26,7 +26,6 @@ from fileservice.http.resuming import (
     append,
     append_of,
     bounded_chunks,
-    limits_of,
     new_resumable,
     path_of,
     resumable,
@@ -80,22 +79,22 @@ def options(request: ASGIRequest) -> dict[str, str]:
     }
 
 
-async def create(request: NativeRequest) -> HttpResponseBase:
+async def create(request: NativeRequest, enter: Enter = by_right) -> HttpResponseBase:
     """POST /files/ begins an upload, and takes its first bytes where they come with it."""
     check_version(request)
-    by = await admit(request, "upload")
+    entrance = await enter(request)
     check_origin(request)
     has_body = not request.stream.complete
     if has_body and request.META.get("CONTENT_TYPE") != CONTENT_TYPE:
         raise wrong_type()
     resources = resources_of(request)
-    wanted = wanted_of(request, by)
+    wanted = wanted_of(request, entrance)
     if has_body and wanted.kind == "final":
         raise BadRequest("A final upload has no bytes but those of its parts.")
     checksum = checksum_of(request)
     if checksum is None and is_small(request, wanted):
-        return await created(request, wanted, by)
-    begun = await resources.resuming.start(wanted, limits_of(resources))
+        return await created(request, wanted, entrance)
+    begun = await resources.resuming.start(wanted, entrance.limits, entrance.to)
     response = HttpResponse(status=HTTPStatus.CREATED, headers={"Location": path_of(begun)})
     if has_body:
         begun = await first_bytes(request, begun, checksum)
@@ -109,11 +108,15 @@ def is_small(request: NativeRequest, wanted: Resumable) -> bool:
     return wanted.kind == "whole" and wanted.length == declared and 0 < declared <= SMALL
 
 
-async def created(request: NativeRequest, wanted: Resumable, by: Actor) -> HttpResponseBase:
+async def created(
+    request: NativeRequest, wanted: Resumable, entrance: Entrance
+) -> HttpResponseBase:
     """Store an upload that comes whole."""
     resources = resources_of(request)
     chunks = bounded_chunks(request, "nothing was stored")
-    upload = await resources.resuming.store(wanted, chunks, limits_of(resources), by)
+    upload = await resources.resuming.store(
+        wanted, chunks, entrance.limits, entrance.by, entrance.to
+    )
     response = HttpResponse(status=HTTPStatus.CREATED, headers={"Location": path_of(upload)})
     tell(response, upload)
     return response
@@ -130,19 +133,19 @@ async def first_bytes(
         raise
 
 
-def wanted_of(request: ASGIRequest, by: Actor) -> Resumable:
+def wanted_of(request: ASGIRequest, entrance: Entrance) -> Resumable:
     """Return the upload that a request asks for."""
     concat = request.META.get("HTTP_UPLOAD_CONCAT")
     metadata = request.META.get("HTTP_UPLOAD_METADATA", "")
     pairs = parse_metadata(metadata)
     name = pairs.get("filename") or pairs.get("name") or UNNAMED
     if concat is not None and concat.startswith(FINAL):
-        parts = [part_of(request, url, by) for url in concat.removeprefix(FINAL).split()]
+        parts = [part_of(request, url, entrance) for url in concat.removeprefix(FINAL).split()]
         if not parts or length_of(request) is not None:
             raise BadRequest("A final upload names its parts, and no length.")
         return new_resumable(
             name,
-            by=by,
+            to=entrance.to,
             kind="final",
             length=sum(part.offset for part in parts),
             metadata=metadata,
@@ -157,7 +160,7 @@ def wanted_of(request: ASGIRequest, by: Actor) -> Resumable:
         raise BadRequest("Either Upload-Length or `Upload-Defer-Length: 1` is needed.")
     kind: Kind = "part" if concat else "whole"
     return new_resumable(
-        name, by=by, kind=kind, length=length, metadata=metadata, concat=concat or ""
+        name, to=entrance.to, kind=kind, length=length, metadata=metadata, concat=concat or ""
     )
 
 
@@ -173,7 +176,7 @@ def checksum_of(request: ASGIRequest) -> UploadChecksum | None:
     return None if field is None else parse_checksum(field)
 
 
-def part_of(request: ASGIRequest, url: str, by: Actor) -> Resumable:
+def part_of(request: ASGIRequest, url: str, entrance: Entrance) -> Resumable:
     """
     Return a part that a final upload names.
 
@@ -186,9 +189,17 @@ def part_of(request: ASGIRequest, url: str, by: Actor) -> Resumable:
     if link.netloc not in ("", request.get_host()) or head != "/uploads":
         raise BadRequest("The parts of a final upload are named by their links to keep.")
     part = resources_of(request).resuming.find(key)
-    if part is None or part.kind != "part" or not is_by(by, part):
+    if part is None or part.kind != "part" or not is_with(part, entrance):
         raise absent()
     return part
+
+
+def is_with(part: Resumable, entrance: Entrance) -> bool:
+    """Tell whether a part came from who joins it now; of a box, from the same guest."""
+    to = entrance.to
+    if to.drop_id is not None:
+        return (part.drop_id, part.sender) == (to.drop_id, to.sender)
+    return part.drop_id is None and is_by(entrance.by, part)
 
 
 async def patch(request: NativeRequest, key: str) -> HttpResponseBase:

@@ -10,7 +10,6 @@ from urllib.parse import unquote_to_bytes
 from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
-from fileservice.actors import Actor
 from fileservice.errors import (
     BadForm,
     BadRequest,
@@ -22,9 +21,9 @@ from fileservice.errors import (
 from fileservice.http import resumption, tus
 from fileservice.http.answers import methods, shape_of
 from fileservice.http.arriving import give_out
-from fileservice.http.auth import admit
 from fileservice.http.creations import created
-from fileservice.http.forms import Form, boundary_of
+from fileservice.http.entering import Enter, Entrance, by_right
+from fileservice.http.forms import Form, Part, boundary_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.managing import protocols
 from fileservice.http.representation import (
@@ -34,7 +33,6 @@ from fileservice.http.representation import (
     refuse_encoded,
 )
 from fileservice.http.requests import NativeRequest
-from fileservice.http.resuming import limits_of
 from fileservice.http.uploadfields import completeness
 from fileservice.http.visitors import (
     TOKEN_FIELD,
@@ -44,7 +42,9 @@ from fileservice.http.visitors import (
 )
 from fileservice.ledger import StoredFile
 from fileservice.names import clean_name
-from fileservice.uploads import Limits, Upload, check_room, finish
+from fileservice.quotas import Room, add_of
+from fileservice.recipients import Recipient
+from fileservice.uploads import Upload, check_room, finish, unguessable
 
 FORM_OVERHEAD = 1 << 20  # what a form may have beside its largest file
 
@@ -86,21 +86,25 @@ def raw_name(request: NativeRequest, rest: str) -> bytes:
     return unquote_to_bytes(raw_path.partition(b"/files/")[2])
 
 
-async def put(request: NativeRequest, name: bytes | None = None) -> HttpResponseBase:
+async def put(
+    request: NativeRequest, name: bytes | None = None, enter: Enter = by_right
+) -> HttpResponseBase:
     """Take a raw body as one file, or as the first bytes of one."""
     if completeness(request) is not None:
-        return await resumption.create(request, take, name)
-    return created(request, [await take(request, name or UNNAMED)])
+        return await resumption.create(request, take, name, enter)
+    return created(request, [await take(request, name or UNNAMED, enter=enter)])
 
 
-async def take(request: NativeRequest, name: bytes, length: int | None = None) -> StoredFile:
+async def take(
+    request: NativeRequest, name: bytes, length: int | None = None, enter: Enter = by_right
+) -> StoredFile:
     """
     Take a raw body as one file, which has to have `length` bytes where that is told.
 
     Raises:
         InconsistentLength: it has not.
     """
-    by = await admit(request, "upload")
+    entrance = await enter(request)
     check_origin(request)
     refuse_encoded(request)
     if "HTTP_CONTENT_RANGE" in request.META:
@@ -111,17 +115,19 @@ async def take(request: NativeRequest, name: bytes, length: int | None = None) -
     if is_form(request):
         raise UnsupportedRequest("Send a form by POST to /files/, or the bare file by PUT.")
     resources = resources_of(request)
-    limits = limits_of(resources)
-    upload = new_upload(request, name, by)
+    limits = entrance.limits
+    upload = new_upload(request, name, entrance.to)
     expected = expected_sha256(request)
     declared = request.stream.declared
     check_length(declared, length)
     check_room(resources.storage, limits, declared or length or 0)
-    async with upload:
-        await upload.append(request.stream.chunks(resources.pace), limits)
+    size = length if declared is None else declared
+    async with upload, resources.quotas.room(upload.id, entrance.to, size) as room:
+        chunks = request.stream.chunks(resources.pace)
+        await upload.append(chunks, limits, room.take if room else None)
         check_length(upload.size, length)
         await upload.seal(expected)
-        [stored] = await finish(resources.ledger, [upload], by)
+        [stored] = await finish(resources.ledger, [upload], entrance.by, add_of(room))
     return stored
 
 
@@ -136,41 +142,49 @@ def check_length(size: int | None, length: int | None) -> None:
         raise InconsistentLength(f"The body has {size} bytes; {length} were told.")
 
 
-async def post_form(request: NativeRequest) -> HttpResponseBase:
+async def post_form(request: NativeRequest, enter: Enter = by_right) -> HttpResponseBase:
     """Take the files of a form: all of them, or none."""
-    by = await admit(request, "upload")
+    entrance = await enter(request)
     check_origin(request)
     refuse_encoded(request)
     boundary = boundary_of(request.content_types)
     resources = resources_of(request)
-    limits = limits_of(resources)
-    check_room(resources.storage, limits, max(0, (request.stream.declared or 0) - FORM_OVERHEAD))
+    least = max(0, (request.stream.declared or 0) - FORM_OVERHEAD)
+    check_room(resources.storage, entrance.limits, least)
     form = Form(request.stream.chunks(resources.pace), boundary)
     async with AsyncExitStack() as stack:
-        uploads = await receive(request, form, limits, by, stack)
+        room = await stack.enter_async_context(
+            resources.quotas.room(unguessable(), entrance.to, least)
+        )
+        uploads = await receive(request, form, entrance, room, stack)
         if not uploads:
             raise NoFile("The form holds no file; send one as the field `file`.")
-        stored = await finish(resources.ledger, uploads, by)
+        stored = await finish(resources.ledger, uploads, entrance.by, add_of(room))
     if shape_of(request) == "page":
         return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
     return created(request, stored)
 
 
-def new_upload(request: NativeRequest, name: bytes, by: Actor) -> Upload:
-    """Begin an upload under the client's `name`, for who sends it."""
+def new_upload(request: NativeRequest, name: bytes, to: Recipient) -> Upload:
+    """Begin an upload under the client's `name`, for whom it is."""
     return Upload(
         resources_of(request).storage,
         clean_name(name),
-        by=by,
+        to=to,
         now=datetime.now(UTC),
     )
 
 
 async def receive(
-    request: NativeRequest, form: Form, limits: Limits, by: Actor, stack: AsyncExitStack
+    request: NativeRequest,
+    form: Form,
+    entrance: Entrance,
+    room: Room | None,
+    stack: AsyncExitStack,
 ) -> list[Upload]:
     """Return the sealed uploads of a form; `stack` takes back what does not become a file."""
     uploads: list[Upload] = []
+    limits = entrance.limits
     token_needed = needs_form_token(request)
     async for part in form.parts():
         if part.filename is None:
@@ -183,12 +197,19 @@ async def receive(
         if not part.filename:
             await refuse_bytes_without_name(form.content())
             continue
-        upload = await stack.enter_async_context(new_upload(request, part.filename, by))
-        await upload.append(form.content(), limits)
+        upload = await stack.enter_async_context(new_upload(request, part.filename, entrance.to))
+        if room is not None:
+            await room.one_more(at_most(request, part))
+        await upload.append(form.content(), limits, room.take if room else None)
         limits = replace(limits, file_bytes=limits.file_bytes - upload.size)
         await upload.seal()
         uploads.append(upload)
     return uploads
+
+
+def at_most(request: NativeRequest, part: Part) -> int:
+    """Return how many bytes a part may have, were it the last; none where that is not known."""
+    return max(0, (request.stream.declared or 0) - part.start - part.closing)
 
 
 async def refuse_bytes_without_name(content: AsyncIterable[memoryview]) -> None:

@@ -5,7 +5,7 @@ from fileservice.models.certificates import Batch, BatchRoster, Certificate
 from fileservice.models.duties import Duty
 from fileservice.models.files import File, ResumableUpload
 from fileservice.models.hooks import Delivery, Webhook
-from fileservice.models.limits import Usage
+from fileservice.models.limits import Reservation, Usage
 from fileservice.models.people import Token
 from fileservice.models.sharing import Drop, Lease, Parcel, Share
 
@@ -20,6 +20,7 @@ __all__ = [
     "File",
     "Lease",
     "Parcel",
+    "Reservation",
     "ResumableUpload",
     "Share",
     "Token",

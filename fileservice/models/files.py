@@ -52,6 +52,12 @@ class File(models.Model):
         db_index=False,
         help_text="the box that it was put into",
     )
+    address = models.CharField(
+        max_length=45,
+        blank=True,
+        db_default="",
+        help_text="that it is counted for; empty for users",
+    )
 
     class Meta:
         ordering = ["-created_at"]
@@ -75,6 +81,7 @@ class File(models.Model):
                 name="file_expires",
                 condition=models.Q(expires_at__isnull=False),
             ),
+            models.Index(fields=["address"], name="file_address", condition=~models.Q(address="")),
             models.Index(fields=["state"], name="file_state", condition=~models.Q(state="ready")),
         ]
 
@@ -121,6 +128,7 @@ class ResumableUpload(models.Model):
     drop = models.ForeignKey(
         "Drop", models.SET_NULL, null=True, blank=True, help_text="as of the file"
     )
+    address = models.CharField(max_length=45, blank=True, db_default="", help_text="as of the file")
     owner = models.CharField(max_length=255, blank=True, help_text="who had the lease last")
     fence = models.PositiveIntegerField(default=0, help_text="how often the lease was taken")
     until = models.DateTimeField(help_text="when the lease ends")
