@@ -68,6 +68,7 @@ class Options:
         clamd: where a ClamAV daemon is that scans what comes; None where nothing is scanned.
         clamd_too_large: what becomes of a file that is too large for it.
         cors_origins: origins whose pages may use the service from a browser, or `ANY_ORIGIN` alone.
+        secure_cookies: whether browsers come by https only, also where no proxy says so.
     """
 
     root: Path
@@ -93,6 +94,7 @@ class Options:
     cors_origins: tuple[str, ...]
     clamd: ClamdAddress | None
     clamd_too_large: TooLarge
+    secure_cookies: bool
 
     @property
     def database(self) -> Path:
@@ -127,6 +129,13 @@ class Reader:
         except (OSError, UnicodeDecodeError) as error:
             self.wrong(number, f"{name}_FILE", f"names a file that cannot be read: {error}")
             return ""
+
+    def choice(self, number: int, name: str) -> bool:
+        """Return the variable as yes or no, which is the default."""
+        raw = self.text(name)
+        if raw not in ("", "yes", "no"):
+            self.wrong(number, name, f"must be yes or no, not {raw!r}")
+        return raw == "yes"
 
     def count(self, number: int, name: str, default: int, *, least: int) -> int:
         """Return the variable as a whole number, at least `least`."""
@@ -172,6 +181,7 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         cors_origins=_cors_origins(reader),
         clamd=_clamd(reader),
         clamd_too_large=_too_large(reader),
+        secure_cookies=reader.choice(23, "SECURE_COOKIES"),
     )
     _refuse_unknown(reader)
     return options, tuple(reader.problems)

@@ -15,7 +15,7 @@ from itertools import batched
 
 from django.db import Error
 
-from fileservice import reservations
+from fileservice import attempts, reservations, sessions
 from fileservice.duties import Duties, Turn, TurnLost
 from fileservice.errors import FileserviceError
 from fileservice.expiry import Expiry
@@ -93,6 +93,7 @@ class Sweeper:
             await self._sweep_drafts(turn, swept, now - grace)
             await self._sweep_blobs(turn, swept, now - grace)
             await self._reckon(turn)
+            await self._sweep_logins(turn, now)
         return swept
 
     async def holder(self) -> str:
@@ -145,6 +146,12 @@ class Sweeper:
             await turn.keep()
             await self._ledger.commit(reservations.recount_drop, id)
         await self._ledger.commit(reservations.forget_unused)
+
+    async def _sweep_logins(self, turn: Turn, now: datetime) -> None:
+        """Forget sessions and counts of attempts that hold no longer; nobody misses them."""
+        for forget in (sessions.forget_expired, attempts.forget_expired):
+            while await self._ledger.run(forget, now, IDS_AT_ONCE):
+                await turn.keep()
 
     async def _sweep_drafts(self, turn: Turn, swept: Swept, before: datetime) -> None:
         for ids in batched(await self._storage.drafts(before), IDS_AT_ONCE):

@@ -1,8 +1,8 @@
 """Every route, in two lists; `asgi` sends a request to the lane its path belongs to."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, re_path
+from django.views.generic.base import RedirectView
 
 from fileservice.http import (
     auditing,
@@ -15,6 +15,7 @@ from fileservice.http import (
     managing,
     metrics,
     pages,
+    people,
     shares,
     shellclient,
     templates,
@@ -74,9 +75,18 @@ native = [
 # Stock Django for people who run the service.
 STANDARD_PREFIXES = ("/admin/", "/accounts/", "/static/")
 standard = [
+    # One door in, which counts attempts, and one out.
+    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("admin/logout/", people.Logout.as_view()),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="password")),
     path("admin/", admin.site.urls),
-    path("accounts/login/", LoginView.as_view(), name="login"),
-    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("accounts/", people.account, name="account"),
+    path("accounts/login/", people.Login.as_view(), name="login"),
+    path("accounts/logout/", people.Logout.as_view(), name="logout"),
+    path("accounts/password/", people.PasswordChange.as_view(), name="password"),
+    path("accounts/sessions/end", people.end_others, name="sessions-end"),
+    path("accounts/sessions/<str:id>/end", people.end_session, name="session-end"),
+    path("accounts/first/<str:secret>", people.first, name="first"),
     path("accounts/tokens/", tokens.tokens),
     path("accounts/tokens/<int:id>/revoke", tokens.revoke),
 ]

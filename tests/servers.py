@@ -66,7 +66,7 @@ def serving_under(
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *command(port, workers, program)],
-            env=environment(root, ACCESS="open", **options) | {"CALLING_URL": calling},
+            env=environment(root, **{"ACCESS": "open", **options}) | {"CALLING_URL": calling},
             cwd=CHECKOUT,
             stdout=output,
             stderr=output,

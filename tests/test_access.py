@@ -276,8 +276,9 @@ def test_an_address_nobody_knows_reads_no_body(server: Server) -> None:
 
 
 def test_pages_of_the_operator_are_there(server: Server) -> None:
-    login = server.ask("GET", "/admin/login/")
+    login = server.ask("GET", "/admin/login/", headers=PAGE)
 
-    assert login.status == 200
+    assert login.status == 302
     assert "default-src 'self'" in login.headers["content-security-policy"]
+    assert server.ask("GET", login.headers["location"]).status == 200
     assert server.ask("GET", "/static/admin/css/base.css").status == 200

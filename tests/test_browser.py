@@ -426,7 +426,7 @@ async def test_a_login_leads_to_the_forms_and_a_logout_away(private: Server, tab
     await send(tab.page, private.url, named("secret.txt", b"secret"))
     await expect(names_on(tab.page)).to_have_text(["secret.txt"])
 
-    await tab.page.get_by_role("link", name="Account").click()
+    await tab.page.get_by_role("link", name="ada").click()
     await tab.page.get_by_role("button", name="Log out").click()
 
     await expect(tab.page.get_by_text("This service is private")).to_be_visible()

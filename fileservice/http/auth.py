@@ -6,9 +6,6 @@ import ipaddress
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.asgi import ASGIRequest
 from django.utils.crypto import constant_time_compare
 
@@ -83,13 +80,15 @@ async def found_actor(request: ASGIRequest) -> Actor:
     # Basic with another password is meant for a proxy before an open service.
     sender = sender_of(browser_of(request))
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    user = await resources.ledger.run(user_of, key) if key else None
-    if user is None:
+    now = datetime.now(UTC)
+    session = resources.sessions.find(key, now=now) if key else None
+    if session is None:
         return Actor(sender=sender, address=address, request=name)
+    await resources.sessions.note_use(session, now=now)
     return Actor(
-        user_id=user.pk,
-        name=user.username,
-        is_superuser=user.is_superuser,
+        user_id=session.user_id,
+        name=session.username,
+        is_superuser=session.is_superuser,
         scopes=EVERYTHING,
         sender=sender,
         address=address,
@@ -163,23 +162,3 @@ def is_ours(resources: Resources, field: str) -> bool:
     token, shared = token_in(field), resources.options.token
     is_shared = bool(shared) and constant_time_compare(token, shared)
     return is_bearer(field) or token.startswith(PREFIX) or is_shared
-
-
-def user_of(session_key: str) -> User | None:
-    """
-    Return the active user of a session; runs in the ledger's thread.
-
-    As `django.contrib.auth.get_user`, but that nothing is written: where a session was made with
-    the secret key before the last, that one begins another, and here nobody would tell the browser.
-    """
-    session = SessionStore(session_key)
-    try:
-        id = User._meta.pk.to_python(session[SESSION_KEY])
-    except KeyError:
-        return None
-    user = User.objects.filter(pk=id, is_active=True).first()
-    if user is None:
-        return None
-    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
-    shown = session.get(HASH_SESSION_KEY, "")
-    return user if any(constant_time_compare(shown, one) for one in hashes) else None

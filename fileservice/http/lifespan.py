@@ -30,6 +30,7 @@ from fileservice.filing import Filing
 from fileservice.following import Following
 from fileservice.http.accesslog import AccessLog
 from fileservice.http.body import Pace
+from fileservice.http.firstlink import tell_first_link
 from fileservice.http.messages import Receive, Scope, Send
 from fileservice.issuing import Issuing
 from fileservice.ledger import FileState, Ledger
@@ -46,6 +47,7 @@ from fileservice.remotetemplates import RemoteTemplates
 from fileservice.resumables import Resumables
 from fileservice.resuming import Resuming
 from fileservice.scanning import Scanning
+from fileservice.sessions import Sessions
 from fileservice.shares import Shares
 from fileservice.signatures import Signatures
 from fileservice.storage import Storage
@@ -84,6 +86,7 @@ class Resources:
     passwords: Passwords
     shares: Shares
     leases: Leases
+    sessions: Sessions
     resuming: Resuming
     following: Following
     sweeper: Sweeper
@@ -180,6 +183,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             passwords=passwords,
             shares=Shares(ledger, options.secret_keys),
             leases=Leases(ledger),
+            sessions=Sessions(ledger, settings.AUTHENTICATION_BACKENDS),
             resuming=resuming,
             following=following,
             sweeper=Sweeper(ledger, storage),
@@ -270,6 +274,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         stack = AsyncExitStack()
         resources = await stack.enter_async_context(open_resources(settings.OPTIONS))
+        await tell_first_link(resources.options, resources.ledger)
     except (CannotStart, OSError) as error:
         log.critical("%s", error)
         await send({"type": "lifespan.startup.failed", "message": str(error)})

@@ -1,13 +1,16 @@
 """The home page and the pages that explain a problem."""
 
 from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware, get_token
 
 from fileservice.actors import Actor
 from fileservice.errors import FileserviceError, NotFound, Unauthorized
 from fileservice.http import batching, issuing
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.auth import actor_of, admit
+from fileservice.http.cookies import secure_cookies
 from fileservice.http.creations import links
 from fileservice.http.lifespan import resources_of
 from fileservice.http.visitors import (
@@ -19,6 +22,9 @@ from fileservice.http.visitors import (
 )
 from fileservice.ledger import StoredFile
 
+# Gives the form that logs out its token, and the browser the cookie beside it; of bodies it sees
+# nothing here.
+CSRF = CsrfViewMiddleware(lambda _: HttpResponse())
 LISTED_FILES = 50
 LISTED_CERTIFICATES = 50
 LISTED_BATCHES = 10
@@ -35,8 +41,11 @@ async def home(request: ASGIRequest) -> HttpResponseBase:
     elif shape == "json":
         response = document(await listed(request))
     else:
+        CSRF.process_request(request)
         response = page("home.html", await home_context(request, browser))
         remember_browser(request, response, browser)
+        CSRF.process_response(request, response)
+        secure_cookies(request, response)
     response["Cache-Control"] = "no-store"
     response["Vary"] = "Accept, Cookie"
     return response
@@ -53,6 +62,8 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
         "panels": await resources.panels.all() if admitted else [],
         "private": options.access == "private",
         "files": await own_files(request, actor) if admitted else [],
+        "person": actor.name if actor.user_id is not None else "",
+        "csrf_token": get_token(request) if actor.user_id is not None else "",
         "templates": (await resources.templates.names())[:LISTED_TEMPLATES] if admitted else [],
         "certificates": await own_certificates(request, actor) if admitted else [],
         "batches": await own_batches(request, actor) if admitted else [],

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from fileservice.errors import Forbidden
+from fileservice.http.cookies import are_secure
 from fileservice.http.lifespan import resources_of
 from fileservice.options import ANY_ORIGIN
 
@@ -34,7 +35,7 @@ def remember_browser(request: ASGIRequest, response: HttpResponseBase, browser: 
         COOKIE,
         SIGNER.sign(browser),
         max_age=COOKIE_SECONDS,
-        secure=request.is_secure(),
+        secure=are_secure(request),
         httponly=True,
         samesite="Lax",
     )

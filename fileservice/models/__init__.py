@@ -6,7 +6,7 @@ from fileservice.models.duties import Duty
 from fileservice.models.files import File, ResumableUpload
 from fileservice.models.hooks import Delivery, Webhook
 from fileservice.models.limits import Reservation, Usage
-from fileservice.models.people import Token
+from fileservice.models.people import LoginAttempts, Session, Token
 from fileservice.models.sharing import Drop, Lease, Parcel, Share
 
 __all__ = [
@@ -19,9 +19,11 @@ __all__ = [
     "Duty",
     "File",
     "Lease",
+    "LoginAttempts",
     "Parcel",
     "Reservation",
     "ResumableUpload",
+    "Session",
     "Share",
     "Token",
     "Usage",

@@ -1,6 +1,8 @@
 """`manage.py serve`: checks first, then uvicorn as this service needs it."""
 
+import contextlib
 import ipaddress
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,9 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
 
+from fileservice.http.firstlink import TOLD, first_path, sentence
 from fileservice.http.protocol import GuardedProtocol
 
 # uvicorn's own default waits for ever for an upload that does not end.
@@ -43,6 +47,7 @@ class Command(BaseCommand):
         refuse_unasked_exposure(host, uds)
         where = f"unix socket {uds}" if uds else f"http://{address(host)}:{options['port']}"
         self.stdout.write(f"fileservice is on {where} (stop with Ctrl+C)")
+        self.tell_first_link("" if uds else where)
         self.stdout.flush()  # a pipe or a journal would see it at the end only
         uvicorn.run(
             "fileservice.asgi:application",
@@ -61,6 +66,15 @@ class Command(BaseCommand):
             forwarded_allow_ips="*" if uds else list(settings.OPTIONS.trusted_proxies),
             timeout_graceful_shutdown=options["graceful_timeout"],
         )
+
+    def tell_first_link(self, where: str) -> None:
+        """Print the link by which the first administrator is made, once for all workers."""
+        os.environ[TOLD] = "yes"
+        # What is wrong with the database is told where the workers open it.
+        with contextlib.suppress(DatabaseError):
+            if path := first_path(settings.OPTIONS):
+                self.stdout.write(sentence(where + path))
+        connection.close()
 
 
 def refuse_unasked_exposure(host: str, uds: Path | None) -> None:
