@@ -152,7 +152,8 @@ def give_back(lease: HeldLease, subject: Subject, by: Actor) -> None:
 
 def renewed(lease: HeldLease, now: datetime) -> HeldLease | None:
     """Let a lease end a while from now on, if it is there."""
-    until = min(now + WINDOW, lease.began_at + LONGEST)
+    # Never the moment at which a fresh one ends.
+    until = min(now + WINDOW + timedelta.resolution, lease.began_at + LONGEST)
     rows = Lease.objects.filter(id=lease.id, began_at=lease.began_at)
     return lease._replace(until=until) if rows.update(until=until) else None
 

@@ -4,12 +4,12 @@ import re
 
 from django.core.handlers.asgi import ASGIRequest
 
-# Programs of messengers and networks name themselves, most with a page that tells of them. A
-# browser names none of these words.
+# Programs of messengers and networks name themselves, most with a page that tells of them. The
+# browsers inside of some name them too, but not first; and there is a telephone called CUBOT.
 PREVIEW = re.compile(
-    r"\+https?://|bot\b|bot[/ ]|crawler|spider|preview|unfurl|facebookexternalhit|facebot"
-    r"|whatsapp|skypeuri|embedly|iframely|pinterest|vkshare|viber|snapchat|mastodon|cardyb"
-    r"|google-read-aloud|yahoo link|microsoft office|ms-office|teams/|slack-imgproxy|validator",
+    r"\+https?://|(?<!cu)bot\b|crawler|spider|preview|unfurl|facebookexternalhit|embedly|iframely"
+    r"|mastodon|cardyb|google-read-aloud|microsoft office|ms-office|slack-imgproxy"
+    r"|^(?:whatsapp|viber|snapchat|pinterest|vkshare)",
     re.IGNORECASE,
 )
 # Chromium, Firefox and Safari by their fields; `prefetch;prerender` is one of the values.
@@ -18,8 +18,9 @@ PURPOSES = ("prefetch", "prerender", "preview")
 
 
 def is_preview(request: ASGIRequest) -> bool:
-    """Tell whether a program asks that shows what is behind a link."""
-    return PREVIEW.search(request.META.get("HTTP_USER_AGENT", "")) is not None
+    """Tell whether a program asks that shows what is behind a link, and nobody who clicked."""
+    agent = request.META.get("HTTP_USER_AGENT", "")
+    return "HTTP_SEC_FETCH_USER" not in request.META and PREVIEW.search(agent) is not None
 
 
 def is_prefetch(request: ASGIRequest) -> bool:
