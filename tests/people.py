@@ -2,11 +2,14 @@
 
 import base64
 import json
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
+from fileservice.options import DATABASE
 from tests.conftest import CHECKOUT, START_SECONDS, Server, environment
 
 SCRIPT = """
@@ -90,3 +93,10 @@ def bearer(token: str) -> dict[str, str]:
 def basic(user: str, password: str) -> dict[str, str]:
     credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
     return {"Authorization": f"Basic {credentials}"}
+
+
+@contextmanager
+def database(server: Server) -> Iterator[sqlite3.Connection]:
+    """Open the rows of a service; what was changed is committed at the end of the block."""
+    with closing(sqlite3.connect(server.root / DATABASE, timeout=START_SECONDS)) as rows, rows:
+        yield rows
