@@ -19,6 +19,7 @@ from fileservice.actors import Actor
 from fileservice.audit import Entry, record
 from fileservice.errors import ServiceUnavailable
 from fileservice.ledger import Ledger, rows_of, select_by
+from fileservice.listing import Listing
 from fileservice.models import Batch, BatchRoster
 from fileservice.registry import Issued, insert
 from fileservice.rosters import Complaint
@@ -104,11 +105,23 @@ READY = (
 
 
 class Backlog:
-    """The batches of a service; lookups run on the loop, as those of `Ledger`."""
+    """
+    The batches of a service; lookups run on the loop, as those of `Ledger`.
+
+    Attributes:
+        listing: all of them, by pages.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.listing = Listing(ledger, Batch, COLUMNS, Ordered.from_row, at="issued_at")
+        self._by_id = select_by(Batch, COLUMNS, id="")
         self._by_key = select_by(Batch, COLUMNS, key="")
+
+    def find(self, id: str) -> Ordered | None:
+        """Return the batch with this id."""
+        row = self._ledger.row(self._by_id, id)
+        return Ordered.from_row(row) if row else None
 
     def find_by_key(self, key: str) -> Ordered | None:
         """Return the batch of a link to keep."""

@@ -13,6 +13,7 @@ from fileservice.actors import Actor
 from fileservice.audit import Entry, record
 from fileservice.commits import Commits
 from fileservice.ledger import Ledger, rows_of, select_by
+from fileservice.listing import Listing
 from fileservice.models import Certificate
 
 
@@ -119,10 +120,16 @@ class Glance(NamedTuple):
 
 
 class Registry:
-    """The certificates that were issued; lookups run on the loop, as those of `Ledger`."""
+    """
+    The certificates that were issued; lookups run on the loop, as those of `Ledger`.
+
+    Attributes:
+        listing: all of them, also those of batches, by pages.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.listing = Listing(ledger, Certificate, COLUMNS, Issued.from_row, at="issued_at")
         self._commits = Commits(self._insert)
         self._by = {
             column: select_by(Certificate, COLUMNS, **{column: ""})

@@ -11,6 +11,7 @@ from fileservice.actors import Actor
 from fileservice.audit import Entry, record
 from fileservice.errors import NotFound, Unprocessable
 from fileservice.ledger import Ledger, select_by
+from fileservice.listing import Listing
 from fileservice.models import File, Parcel, Share
 from fileservice.signedlinks import read_signed, signed
 from fileservice.uploads import unguessable
@@ -114,10 +115,16 @@ TIMES = [COLUMNS.index(name) for name in ("created_at", "expires_at", "revoked_a
 
 
 class Shares:
-    """The shares of a service; a lookup runs on the loop, as those of `Ledger`."""
+    """
+    The shares of a service; a lookup runs on the loop, as those of `Ledger`.
+
+    Attributes:
+        listing: all of them, by pages.
+    """
 
     def __init__(self, ledger: Ledger, secret_keys: Sequence[str]) -> None:
         self._ledger = ledger
+        self.listing = Listing(ledger, Share, COLUMNS, KnownShare.from_row)
         self._secret_keys = secret_keys
         self._by_id = select_by(Share, COLUMNS, id="")
 
