@@ -208,9 +208,20 @@ NATIVE: dict[str, list[Ask]] = {
 }
 # Django says itself which methods it knows, and forms are refused without its token.
 STANDARD: dict[str, list[Ask]] = {
+    "admin/login/": [Ask("GET", anybody, 302, "/admin/login/")],
+    "admin/logout/": [Ask("POST", anybody, 403, "/admin/logout/")],
+    "admin/password_change/": [Ask("GET", anybody, 302, "/admin/password_change/")],
     "admin/": [Ask("GET", staff, 200, "/admin/")],
+    "accounts/": [Ask("GET", person, 200, "/accounts/")],
     "accounts/login/": [Ask("GET", anybody, 200, "/accounts/login/")],
     "accounts/logout/": [Ask("POST", anybody, 403, "/accounts/logout/")],
+    "accounts/password/": [
+        Ask("GET", person, 200, "/accounts/password/"),
+        Ask("POST", anybody, 403, "/accounts/password/"),
+    ],
+    "accounts/sessions/end": [Ask("POST", anybody, 403, "/accounts/sessions/end")],
+    "accounts/sessions/<str:id>/end": [Ask("POST", anybody, 403, "/accounts/sessions/1/end")],
+    "accounts/first/<str:secret>": [Ask("GET", anybody, 404, f"/accounts/first/{NONE}")],
     "accounts/tokens/": [
         Ask("GET", person, 200, "/accounts/tokens/"),
         Ask("POST", anybody, 403, "/accounts/tokens/"),
