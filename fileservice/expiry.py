@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from fileservice.actors import THE_SERVICE
 from fileservice.ledger import COLUMNS, Ledger, StoredFile, remove
-from fileservice.models import File, ResumableUpload
+from fileservice.models import File, Lease, ResumableUpload
 from fileservice.reservations import release
 
 
@@ -97,3 +97,9 @@ def needing_drafts(ids: Sequence[str]) -> set[str]:
     """Return those of `ids` that are open, or finished parts."""
     useful = Q(state="open") | Q(state="finished", kind="part")
     return set(ResumableUpload.objects.filter(useful, id__in=ids).values_list("id", flat=True))
+
+
+def forget_leases(now: datetime, limit: int) -> int:
+    """Delete some leases of downloads that have ended, with the addresses in them."""
+    ended = Lease.objects.filter(until__lte=now).order_by().values_list("id", flat=True)[:limit]
+    return Lease.objects.filter(id__in=list(ended), until__lte=now).delete()[0]

@@ -18,7 +18,7 @@ from django.db import Error
 from fileservice import attempts, reservations, sessions
 from fileservice.duties import Duties, Turn, TurnLost
 from fileservice.errors import FileserviceError
-from fileservice.expiry import Expiry
+from fileservice.expiry import Expiry, forget_leases
 from fileservice.ledger import Ledger
 from fileservice.quotas import give_back_abandoned
 from fileservice.storage import Storage
@@ -148,8 +148,8 @@ class Sweeper:
         await self._ledger.commit(reservations.forget_unused)
 
     async def _sweep_logins(self, turn: Turn, now: datetime) -> None:
-        """Forget sessions and counts of attempts that hold no longer; nobody misses them."""
-        for forget in (sessions.forget_expired, attempts.forget_expired):
+        """Forget sessions, counts of attempts and leases that hold no longer: nobody's loss."""
+        for forget in (sessions.forget_expired, attempts.forget_expired, forget_leases):
             while await self._ledger.run(forget, now, IDS_AT_ONCE):
                 await turn.keep()
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from tests.client import Answer
 from tests.conftest import Server
 
+ANYBODY: dict[str, str] = {}
 JSON = {"Accept": "application/json"}
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"}
 
@@ -37,10 +38,14 @@ class Shared:
 
 
 def share(
-    server: Server, content: bytes = b"some content", name: str = "notes.txt", **terms: object
+    server: Server,
+    content: bytes = b"some content",
+    name: str = "notes.txt",
+    as_who: dict[str, str] = ANYBODY,
+    **terms: object,
 ) -> Shared:
     """Upload a file and share it."""
-    sent = server.ask("PUT", f"/files/{name}", content, JSON).json["files"][0]
+    sent = server.ask("PUT", f"/files/{name}", content, JSON | as_who).json["files"][0]
     keep = path_of(sent["manage_url"])
     made = make(server, keep, **terms)
     assert made.status == 201, made.text

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from pytest_django import DjangoDbBlocker
 
 from fileservice.actors import ANYBODY
+from fileservice.expiry import forget_leases
 from fileservice.http import leasing
 from fileservice.http.content import ContentResponse
 from fileservice.http.leasing import LeasedResponse, Lending, reaches_end
@@ -168,6 +169,17 @@ async def test_leases_that_ended_leave_nothing_behind(world: World) -> None:
     left = await world.ledger.run(lambda: list(Lease.objects.values_list("id", flat=True)))
 
     assert left == [BOB.id]
+
+
+async def test_a_sweep_forgets_addresses_of_leases_that_have_ended(world: World) -> None:
+    await world.take(CURL)
+    await world.take(BOB, NOW + MINUTE)
+
+    swept = [await world.ledger.run(forget_leases, NOW + WINDOW, 100) for _ in range(2)]
+
+    assert swept == [1, 0]
+    assert world.find(BOB, NOW + WINDOW) is not None
+    assert world.downloads == 2
 
 
 async def test_a_lease_that_nobody_used_is_given_back(world: World) -> None:

@@ -18,6 +18,7 @@ from fileservice.errors import FileserviceError, PasswordNeeded, TooLarge, TooMa
 from fileservice.http.answers import Shape, page, shape_of
 from fileservice.http.auth import token_in
 from fileservice.http.certificates import parameters_of
+from fileservice.http.cookies import are_secure
 from fileservice.http.lifespan import resources_of
 from fileservice.http.orders import text_of
 from fileservice.http.requests import NativeRequest
@@ -86,7 +87,7 @@ def set_cookie(
         value,
         max_age=age,
         path=f"/s/{code}",
-        secure=request.is_secure(),
+        secure=are_secure(request),
         httponly=True,
         samesite="Lax",
     )
