@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from django.db import Error
 
@@ -24,7 +25,7 @@ from fileservice.leases import this_process
 from fileservice.ledger import Ledger, StoredFile, stored
 from fileservice.pauses import network_of
 from fileservice.recipients import Recipient, subject_of
-from fileservice.reservations import ABANDONED, BYTES, UNLIMITED, Most
+from fileservice.reservations import ABANDONED, BYTES, UNLIMITED, USAGE, Most
 from fileservice.resumables import Resumable
 
 log = logging.getLogger("fileservice.quotas")
@@ -32,6 +33,23 @@ log = logging.getLogger("fileservice.quotas")
 # What comes without a length is given room in steps, and asks again at the end of each.
 STEP_BYTES = 8 << 20
 RENEW_SECONDS = 15.0
+
+
+USED = f"SELECT used_bytes, used_files, max_bytes, max_files FROM {USAGE} WHERE subject = ?"  # noqa: S608 - all names are ours
+
+
+class Standing(NamedTuple):
+    """
+    What somebody uses, with what is on its way, and may use.
+
+    Attributes:
+        max_bytes, max_files: None for any number.
+    """
+
+    used_bytes: int
+    used_files: int
+    max_bytes: int | None
+    max_files: int | None
 
 
 class Room:
@@ -111,6 +129,17 @@ class Quotas:
             return Recipient(by.user_id, by.sender)
         address = "" if by.user_id is not None else network_of(by.address) or "socket"
         return Recipient(by.user_id, by.sender, address, subject_of(by.user_id, address))
+
+    def standing(self, by: Actor) -> Standing | None:
+        """Return what an actor uses and may use; None where nobody counts."""
+        subject = self.recipient(by).subject
+        if not subject:
+            return None
+        row = self._ledger.row(USED, subject) or (0, 0, None, None)
+        limits = (
+            most if own is None else own for own, most in zip(row[2:], self.most, strict=True)
+        )
+        return Standing(*row[:2], *(None if most == UNLIMITED else most for most in limits))
 
     def of_drop(self, by: Actor, drop_id: str, user_id: int) -> Recipient:
         """Return whose becomes what a guest puts into a box: the box's owner's alone."""

@@ -90,6 +90,13 @@ def theirs_to(scope: str) -> Rule:
     return rule
 
 
+def with_account(who: Who, access: Access) -> int | None:
+    """Let in who has an account, also where nobody need say who it is."""
+    if not who.is_somebody:
+        return 401
+    return 403 if who.name == "FILESERVICE_TOKEN" else None
+
+
 def person(who: Who, access: Access) -> int | None:
     """Let in who has logged in, and lead others there."""
     return None if who.is_browser else 302
@@ -205,6 +212,34 @@ NATIVE: dict[str, list[Ask]] = {
         Ask("PATCH", theirs_to("upload"), 200, "/api/v1/files/{id}", MERGE, b"{}"),
         Ask("DELETE", UPLOAD, 404, f"/api/v1/files/{NONE}"),
     ],
+    "api/v1/files/<id>/shares": [
+        Ask("GET", theirs_to("read"), 200, "/api/v1/files/{id}/shares"),
+        Ask("POST", UPLOAD, 404, f"/api/v1/files/{NONE}/shares", MERGE, b"{}"),
+    ],
+    "api/v1/shares": [Ask("GET", READ, 200, "/api/v1/shares")],
+    "api/v1/shares/<id>": [
+        Ask("GET", READ, 404, f"/api/v1/shares/{NONE}"),
+        Ask("PATCH", UPLOAD, 404, f"/api/v1/shares/{NONE}", MERGE, b"{}"),
+        Ask("DELETE", UPLOAD, 404, f"/api/v1/shares/{NONE}"),
+    ],
+    "api/v1/certificates": [
+        Ask("GET", READ, 200, "/api/v1/certificates"),
+        Ask("POST", ISSUE, 404, "/api/v1/certificates", MERGE, b'{"template": "none"}'),
+    ],
+    "api/v1/certificates/<id>": [Ask("GET", READ, 404, f"/api/v1/certificates/{NONE}")],
+    "api/v1/certificates/<id>/revoke": [
+        Ask("POST", ISSUE, 404, f"/api/v1/certificates/{NONE}/revoke", MERGE, b"{}"),
+    ],
+    "api/v1/verify/<number>": [Ask("GET", anybody, 404, "/api/v1/verify/none")],
+    "api/v1/batches": [Ask("GET", READ, 200, "/api/v1/batches")],
+    "api/v1/batches/<id>": [Ask("GET", READ, 404, f"/api/v1/batches/{NONE}")],
+    "api/v1/batches/<id>/stop": [Ask("POST", ISSUE, 404, f"/api/v1/batches/{NONE}/stop")],
+    "api/v1/tokens": [
+        Ask("GET", with_account, 200, "/api/v1/tokens"),
+        Ask("POST", with_account, 422, "/api/v1/tokens", MERGE, b"{}"),
+    ],
+    "api/v1/tokens/<int:id>": [Ask("DELETE", with_account, 404, "/api/v1/tokens/1000000")],
+    "api/v1/quota": [Ask("GET", READ, 200, "/api/v1/quota")],
 }
 # Django says itself which methods it knows, and forms are refused without its token.
 STANDARD: dict[str, list[Ask]] = {
