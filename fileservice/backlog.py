@@ -18,6 +18,7 @@ from django.db.models import F
 from fileservice.actors import Actor
 from fileservice.audit import Entry, record
 from fileservice.errors import ServiceUnavailable
+from fileservice.events import Event, tell
 from fileservice.ledger import Ledger, rows_of, select_by
 from fileservice.listing import Listing
 from fileservice.models import Batch, BatchRoster
@@ -246,6 +247,14 @@ def end(
     with transaction.atomic():
         renew(lease, now=now, state=state, complaints=said, trouble=trouble)
         BatchRoster.objects.filter(batch_id=lease.batch_id).delete()
+        tell(ending_of(lease.batch_id))
+
+
+def ending_of(id: str) -> Event:
+    """Return what is told of a batch that has ended, however it did."""
+    ordered = find(id)
+    about = {name: getattr(ordered, name) for name in ("id", "state", "total", "done", "trouble")}
+    return Event("batch.done", ordered.user_id, about)
 
 
 def release(lease: Lease, now: datetime, trouble: str = "") -> None:
@@ -266,6 +275,7 @@ def stop(ordered: Ordered, by: Actor) -> None:
         if active.update(state="stopped", fence=F("fence") + 1, trouble="It was stopped."):
             BatchRoster.objects.filter(batch_id=ordered.id).delete()
             record(Entry(by, "batch.stop", ordered.id, ordered.template[:255]))
+            tell(ending_of(ordered.id))
 
 
 def newest(actor: Actor, limit: int) -> list[Ordered]:

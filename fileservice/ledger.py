@@ -17,6 +17,7 @@ from fileservice.actors import Actor
 from fileservice.audit import Entry, record
 from fileservice.commits import Commits
 from fileservice.errors import ServiceUnavailable
+from fileservice.events import Event, EventName, tell
 from fileservice.models import File, ResumableUpload
 from fileservice.reservations import give_back
 
@@ -107,6 +108,7 @@ def select_by(model: type[Model], columns: Sequence[str], **lookup: str) -> str:
     return sql.replace("%s", "?")
 
 
+TOLD = ("id", "name", "size", "sha256", "media_type", "state", "parcel_id", "drop_id")
 INSERT = (
     f"INSERT INTO {File._meta.db_table} ({', '.join(COLUMNS)})"  # noqa: S608 - all names are ours
     f" VALUES ({', '.join(['%s'] * len(COLUMNS))})"
@@ -336,6 +338,8 @@ def insert(files: Sequence[tuple[StoredFile, Actor]]) -> None:
         with connection.cursor() as cursor:
             cursor.executemany(INSERT, [adapted(file) for file, _ in files])
         record(*(entry_of(by, "file.upload", file) for file, by in files))
+        # What has to be scanned first is told when it was.
+        tell(*(arrival_of(file) for file, _ in files if file.state != "unscanned"))
 
 
 def adapted(file: StoredFile) -> list[Any]:
@@ -351,6 +355,17 @@ def entry_of(by: Actor, act: str, file: StoredFile) -> Entry:
     return Entry(by, act, file.id, file.name, file.sha256)
 
 
+def event_of(name: EventName, file: StoredFile) -> Event:
+    """Return what is told of something that happened to a file."""
+    about = {name: getattr(file, name) for name in TOLD}
+    return Event(name, file.user_id, about | {"created_at": file.created_at.isoformat()})
+
+
+def arrival_of(file: StoredFile) -> Event:
+    """Return what is told of a file that came."""
+    return event_of("drop.upload" if file.drop_id else "file.upload", file)
+
+
 def remove(file: StoredFile, by: Actor) -> bool:
     """Delete one file's row, and what is remembered of its upload."""
     with transaction.atomic():
@@ -359,6 +374,7 @@ def remove(file: StoredFile, by: Actor) -> bool:
             return False
         give_back(file.user_id, file.address, file.drop_id, file.size)
         record(entry_of(by, "file.delete", file))
+        tell(event_of("file.delete", file))
         return True
 
 

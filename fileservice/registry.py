@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from fileservice.actors import Actor
 from fileservice.audit import Entry, record
 from fileservice.commits import Commits
+from fileservice.events import Event, EventName, tell
 from fileservice.ledger import Ledger, rows_of, select_by
 from fileservice.listing import Listing
 from fileservice.models import Certificate
@@ -93,6 +94,7 @@ def state_of(issued: "Issued | Glance", now: datetime) -> str:
 
 
 COLUMNS = [field.name for field in fields(Issued)]
+TOLD = ("id", "number", "title", "size", "sha256")
 TIMES = ("issued_at", "expires_at", "revoked_at")
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)  # VALUES is a word of SQL
 INSERT = (
@@ -203,11 +205,23 @@ def insert_each(rows: Sequence[tuple[Issued, Actor]]) -> None:
     with transaction.atomic():
         insert([issued for issued, _ in rows])
         record(*(entry_of(by, "certificate.issue", issued) for issued, by in rows))
+        tell(*(event_of("certificate.issue", issued) for issued, _ in rows))
 
 
 def entry_of(by: Actor, act: str, issued: Issued) -> Entry:
     """Return what is remembered of something done to a certificate."""
     return Entry(by, act, issued.id, issued.number, issued.sha256)
+
+
+def event_of(name: EventName, issued: Issued) -> Event:
+    """Return what is told of a certificate: nothing of what it says but its title."""
+    about: dict[str, object] = {name: getattr(issued, name) for name in TOLD}
+    expires = issued.expires_at and issued.expires_at.isoformat()
+    return Event(
+        name,
+        issued.user_id,
+        about | {"issued_at": issued.issued_at.isoformat(), "expires_at": expires},
+    )
 
 
 def insert(rows: Sequence[Issued]) -> None:
@@ -235,6 +249,7 @@ def revoke(issued: Issued, reason: str, by: Actor, now: datetime) -> None:
         valid = Certificate.objects.filter(id=issued.id, revoked_at=None)
         if valid.update(revoked_at=now, reason=reason):
             record(entry_of(by, "certificate.revoke", issued))
+            tell(event_of("certificate.revoke", issued))
 
 
 def newest(actor: Actor, limit: int) -> list[Issued]:

@@ -22,7 +22,16 @@ from fileservice.audit import record
 from fileservice.clamd import Clamd, ScannerDown, ScannerFailed, TooLargeToScan
 from fileservice.duties import Duties, TurnLost
 from fileservice.errors import FileserviceError
-from fileservice.ledger import COLUMNS, FileState, Ledger, StoredFile, entry_of
+from fileservice.events import tell
+from fileservice.ledger import (
+    COLUMNS,
+    FileState,
+    Ledger,
+    StoredFile,
+    arrival_of,
+    entry_of,
+    event_of,
+)
 from fileservice.models import File
 from fileservice.storage import Storage
 from fileservice.tasks import beside
@@ -225,3 +234,4 @@ def settle(id: str, state: FileState, finding: str) -> None:
         return
     file = StoredFile.from_row(File.objects.values_list(*COLUMNS).get(id=id))
     record(entry_of(THE_SERVICE, ACTS[state], file))
+    tell(event_of("file.infected", file) if state == "infected" else arrival_of(file))

@@ -15,7 +15,7 @@ from itertools import batched
 
 from django.db import Error
 
-from fileservice import attempts, reservations, sessions
+from fileservice import attempts, delivering, reservations, sessions
 from fileservice.duties import Duties, Turn, TurnLost
 from fileservice.errors import FileserviceError
 from fileservice.expiry import Expiry, forget_leases
@@ -94,6 +94,7 @@ class Sweeper:
             await self._sweep_blobs(turn, swept, now - grace)
             await self._reckon(turn)
             await self._sweep_logins(turn, now)
+            await self._sweep_deliveries(turn, now)
         return swept
 
     async def holder(self) -> str:
@@ -172,6 +173,11 @@ class Sweeper:
                         if unheld and not await self._ledger.known([id]):
                             await self._storage.delete(id)
                             swept.blobs += 1
+
+    async def _sweep_deliveries(self, turn: Turn, now: datetime) -> None:
+        """Forget what webhooks were told; who wants to know looks within a week."""
+        while await self._ledger.commit(delivering.forget, now - delivering.KEPT, IDS_AT_ONCE):
+            await turn.keep()
 
 
 @contextlib.asynccontextmanager

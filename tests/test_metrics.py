@@ -58,6 +58,7 @@ def test_prometheus_reads_the_metrics(watched: Watched) -> None:
         "fileservice_http_sessions_made": "counter",
         "fileservice_http_connections_made": "counter",
         "fileservice_fetches": "counter",
+        "fileservice_webhook_attempts": "counter",
     }
     assert all(family.documentation for family in families)
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from weakref import WeakValueDictionary
@@ -171,32 +171,41 @@ class Fetcher:
     ) -> Fetched | str | None:
         """Send one request: return what came, or where it leads, or None for "not modified"."""
         url = errand.url
-        try:
-            with reaching(errand.reach):
-                async with self.session.get().request(
-                    "GET" if body is None else "POST",
-                    str(url),
-                    data=body,
-                    headers=headers,
-                    ssl=self.session.tls(errand.reach),
-                    allow_redirects=False,
-                ) as response:
-                    if response.status in REDIRECTS:
-                        return _location(response, url.authority)
-                    if response.status == HTTPStatus.NOT_MODIFIED and len(headers) > 1:
-                        return None
-                    return await _read(response, wanted, url.authority)
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, AddressRefused):
-                raise UrlRefused(
-                    f"{url.authority} has an address that nothing is fetched from."
-                ) from error
-            raise RemoteFailed(f"{url.authority} cannot be reached.") from error
-        except aiohttp.ServerTimeoutError as error:
-            raise RemoteTimeout(f"{url.authority} did not answer in time.") from error
-        except (aiohttp.ClientError, ValueError) as error:
-            # ValueError: what aiohttp makes of some malformed heads.
-            raise RemoteFailed(f"{url.authority} broke off or sent no proper HTTP.") from error
+        with failures_of(url.authority), reaching(errand.reach):
+            async with self.session.get().request(
+                "GET" if body is None else "POST",
+                str(url),
+                data=body,
+                headers=headers,
+                ssl=self.session.tls(errand.reach),
+                allow_redirects=False,
+            ) as response:
+                if response.status in REDIRECTS:
+                    return _location(response, url.authority)
+                if response.status == HTTPStatus.NOT_MODIFIED and len(headers) > 1:
+                    return None
+                return await _read(response, wanted, url.authority)
+
+
+@contextmanager
+def failures_of(host: str) -> Iterator[None]:
+    """
+    Say what it means that a request to `host` failed.
+
+    Raises:
+        UrlRefused, RemoteFailed, RemoteTimeout: see `Fetcher.fetch`.
+    """
+    try:
+        yield
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, AddressRefused):
+            raise UrlRefused(f"{host} has an address that nothing is fetched from.") from error
+        raise RemoteFailed(f"{host} cannot be reached.") from error
+    except aiohttp.ServerTimeoutError as error:
+        raise RemoteTimeout(f"{host} did not answer in time.") from error
+    except (aiohttp.ClientError, ValueError) as error:
+        # ValueError: what aiohttp makes of some malformed heads.
+        raise RemoteFailed(f"{host} broke off or sent no proper HTTP.") from error
 
 
 def _location(response: aiohttp.ClientResponse, host: str) -> str:

@@ -24,6 +24,7 @@ from fileservice.blocks import Blocks
 from fileservice.certificates import Templates
 from fileservice.clamd import Clamd
 from fileservice.compilation import Compiler
+from fileservice.delivering import Delivering
 from fileservice.fetch.fetching import Fetcher
 from fileservice.fetch.session import SharedSession
 from fileservice.filing import Filing
@@ -57,6 +58,7 @@ from fileservice.tasks import beside
 from fileservice.timestamping import Authority
 from fileservice.tokens import Tokens
 from fileservice.verifying import Verifying
+from fileservice.webhooks import Webhooks
 
 log = logging.getLogger("fileservice.lifespan")
 
@@ -91,6 +93,8 @@ class Resources:
     following: Following
     sweeper: Sweeper
     scanning: Scanning | None
+    webhooks: Webhooks
+    delivering: Delivering
     templates: Templates
     pictures: Pictures
     registry: Registry
@@ -188,6 +192,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             following=following,
             sweeper=Sweeper(ledger, storage),
             scanning=scanning,
+            webhooks=Webhooks(ledger),
+            delivering=Delivering(ledger, session),
             templates=templates,
             pictures=pictures,
             registry=registry,
@@ -264,6 +270,20 @@ def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:
     return ledger
 
 
+@asynccontextmanager
+async def at_work(resources: Resources) -> AsyncIterator[None]:
+    """Do in the background what no request waits for, until the end of the block."""
+    async with (
+        sweeping(resources.sweeper),
+        resources.watch.watching(),
+        resources.resuming.watching(),
+        resources.scanning.watching() if resources.scanning else nullcontext(),
+        beside(resources.quotas.keep_renewing()),
+        resources.delivering.watching(),
+    ):
+        yield
+
+
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     """
     Serve the lifespan protocol: resources are in `scope["state"]` from start to shutdown.
@@ -285,11 +305,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     # the loop for 54 ms with Django's 72,000 objects in it.
     gc.collect()
     gc.freeze()
-    watching = resources.watch.watching()
-    resuming = resources.resuming.watching()
-    scanning = resources.scanning.watching() if resources.scanning else nullcontext()
-    renewing = beside(resources.quotas.keep_renewing())
-    async with stack, sweeping(resources.sweeper), watching, resuming, scanning, renewing:
+    async with stack, at_work(resources):
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

@@ -49,6 +49,14 @@ class Counted(Collector):
         for outcome, count in sorted(self.resources.fetcher.outcomes.items()):
             fetches.add_metric([worker, outcome], count)
         yield fetches
+        deliveries = CounterMetricFamily(
+            "fileservice_webhook_attempts",
+            "Attempts to tell webhooks by how they ended: delivered, failed or given up",
+            labels=["worker", "outcome"],
+        )
+        for outcome, count in sorted(self.resources.delivering.outcomes.items()):
+            deliveries.add_metric([worker, outcome], count)
+        yield deliveries
         if self.resources.scanning is not None:
             scans = CounterMetricFamily(
                 "fileservice_scans",

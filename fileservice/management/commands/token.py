@@ -16,6 +16,7 @@ from fileservice.actors import SCOPES, THE_OPERATOR
 from fileservice.errors import FileserviceError
 from fileservice.http.lifespan import CannotStart, open_ledger
 from fileservice.issuing import expiry
+from fileservice.ledger import Ledger
 from fileservice.tokens import KnownToken, Tokens
 
 NOT_ADMIN = [scope for scope in SCOPES if scope != "admin"]
@@ -45,7 +46,7 @@ class Command(BaseCommand):
             self._make(options)
         elif options["word"] == "list":
             id = id_of(options["user"])
-            for known in asked(lambda tokens: tokens.of(id)):
+            for known in asked(lambda ledger: Tokens(ledger).of(id)):
                 self.stdout.write(line_of(known, datetime.now(UTC)))
         else:
             self._revoke(options["id"])
@@ -53,10 +54,10 @@ class Command(BaseCommand):
     def _make(self, options: Any) -> None:
         id, now = id_of(options["user"]), datetime.now(UTC)
 
-        async def make(tokens: Tokens) -> str:
+        async def make(ledger: Ledger) -> str:
             ends = expiry(options["expires_at"], ZoneInfo("UTC"), now=now)
             name, scopes = options["name"], options["scopes"]
-            token, _ = await tokens.make(
+            token, _ = await Tokens(ledger).make(
                 THE_OPERATOR, name, scopes, user_id=id, now=now, expires_at=ends
             )
             return token
@@ -64,7 +65,8 @@ class Command(BaseCommand):
         self.stdout.write(asked(make))
 
     def _revoke(self, id: int) -> None:
-        if not asked(lambda tokens: tokens.revoke(THE_OPERATOR, id, now=datetime.now(UTC))):
+        now = datetime.now(UTC)
+        if not asked(lambda ledger: Tokens(ledger).revoke(THE_OPERATOR, id, now=now)):
             raise CommandError("There is no such token, or it is revoked already.")
 
 
@@ -81,19 +83,19 @@ def id_of(name: str) -> int:
     return id
 
 
-def asked[T](ask: Callable[[Tokens], Awaitable[T]]) -> T:
+def asked[T](ask: Callable[[Ledger], Awaitable[T]]) -> T:
     """
-    Return what the tokens of this service answer.
+    Return what `ask` gets from the rows of this service.
 
     Raises:
-        CommandError: they refuse, or the database is not ready.
+        CommandError: it is refused, or the database is not ready.
     """
 
     async def opened() -> T:
         with ThreadPoolExecutor(1) as rows:
             ledger = open_ledger(settings.OPTIONS, rows)
             try:
-                return await ask(Tokens(ledger))
+                return await ask(ledger)
             finally:
                 await ledger.close()
 
