@@ -77,7 +77,9 @@ class Rests:
         return self._clock() < until
 
     def failed(self, what: str | None) -> None:
-        """Note a failure."""
+        """Note a failure; those of attempts that went on side by side are one."""
+        if self.rests(what):
+            return
         failures = self._failed.get(what, (0, 0.0))[0] + 1
         seconds = min(2.0**failures, LONGEST_REST_SECONDS)
         self._failed[what] = failures, self._clock() + seconds

@@ -1,5 +1,6 @@
 """Files that a real ClamAV daemon looks at before they are given out."""
 
+import asyncio
 import io
 import os
 import signal
@@ -9,18 +10,26 @@ import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pikepdf
 import pytest
+from pytest_django import DjangoDbBlocker
 
+from fileservice import scanning
+from fileservice.actors import ANYBODY
 from fileservice.clamd import Clamd, ScannerFailed, TooLargeToScan, finding_of
+from fileservice.names import clean_name
 from fileservice.options import DATABASE
-from fileservice.scanning import LEFT
+from fileservice.recipients import NOBODY
+from fileservice.scanning import LEFT, LONGEST_REST_SECONDS, Rests, Scanning
+from fileservice.uploads import Upload, finish
 from tests.client import FORM_TYPE, Answer, Client, file_part, form_body
 from tests.conftest import START_SECONDS, Server, serving
 from tests.processes import children_of
+from tests.resumables import ROOMY, Worker, service_in
 from tests.scanners import FOUND, MARKER, STREAM_BYTES, Scanner, scanner, standing_still
 
 JSON = {"Accept": "application/json"}
@@ -66,7 +75,18 @@ def put(client: Client | Server, content: bytes, name: str = "a.bin") -> dict[st
     return file
 
 
-def told(client: Client, path: str) -> dict[str, str]:
+def scanned(client: Client | Server, path: str) -> dict[str, str]:
+    """Return what is told of a file once it was scanned, at once or a while later."""
+    while (file := told(client, path))["state"] == "unscanned":
+        time.sleep(0.05)  # nobody is told when a scan is done
+    return file
+
+
+def put_and_scanned(server: Server, content: bytes) -> dict[str, str]:
+    return scanned(server, path_of(put(server, content)["manage_url"]))
+
+
+def told(client: Client | Server, path: str) -> dict[str, str]:
     answer = client.ask("GET", path, headers=JSON)
     assert answer.status == 200
     file: dict[str, str] = answer.json
@@ -124,12 +144,12 @@ DOORS: list[Callable[[Client, bytes], str]] = [
 ]
 
 
-def test_whatever_the_door_malware_is_never_given_out_and_the_rest_at_once(
+def test_whatever_the_door_malware_is_never_given_out_and_the_rest_is(
     guarded: Server,
 ) -> None:
     with guarded.client() as client:
         for door in DOORS:
-            bad, good = told(client, door(client, BAD)), told(client, door(client, b"g" * 50))
+            bad, good = scanned(client, door(client, BAD)), scanned(client, door(client, b"g" * 50))
             refused = client.ask("GET", path_of(bad["url"]), headers=JSON)
             given = client.ask("GET", path_of(good["url"]))
 
@@ -160,12 +180,12 @@ def drawn(content: bytes) -> bytes:
 def test_malware_is_found_inside_of_files(
     guarded: Server, wrapped: Callable[[bytes], bytes]
 ) -> None:
-    assert put(guarded, wrapped(BAD * 20))["state"] == "infected"
-    assert put(guarded, wrapped(b"harmless" * 20))["state"] == "ready"
+    assert put_and_scanned(guarded, wrapped(BAD * 20))["state"] == "infected"
+    assert put_and_scanned(guarded, wrapped(b"harmless" * 20))["state"] == "ready"
 
 
 def test_what_is_too_large_to_scan_is_withheld_and_its_sender_told_why(guarded: Server) -> None:
-    file = put(guarded, bytes(STREAM_BYTES + 1))
+    file = put_and_scanned(guarded, bytes(STREAM_BYTES + 1))
     page = guarded.ask("GET", path_of(file["manage_url"]), headers={"Accept": "text/html"}).text
 
     assert (file["state"], file["finding"]) == ("withheld", "It is too large to be scanned.")
@@ -185,12 +205,13 @@ def test_what_is_still_uploaded_is_not_given_out(guarded: Server) -> None:
             assert answer.status == 503
             assert answer.headers["retry-after"]
         client.ask("PATCH", path, b"x" * 30, TUS | BYTES | {"Upload-Offset": "20"})
+        scanned(client, path)
         assert client.ask("GET", link).body == b"x" * 50
 
 
 def test_each_scan_is_on_record(guarded: Server) -> None:
-    sent = {put(guarded, BAD)["id"]: "file.infected", put(guarded, b"good")["id"]: "file.scan"}
-    sent[put(guarded, bytes(STREAM_BYTES + 1))["id"]] = "file.withhold"
+    acts = {BAD: "file.infected", b"good": "file.scan", bytes(STREAM_BYTES + 1): "file.withhold"}
+    sent = {put_and_scanned(guarded, content)["id"]: act for content, act in acts.items()}
     with closing(sqlite3.connect(guarded.root / DATABASE)) as rows:
         entries = rows.execute(
             "SELECT object, act FROM fileservice_auditentry WHERE user_name = 'the service'"
@@ -313,7 +334,7 @@ def test_content_that_the_scanner_gave_up_on_is_too_large() -> None:
 async def test_more_than_the_scanner_takes_is_told_from_a_scanner_that_broke_off(
     clamd: Scanner, where: str
 ) -> None:
-    scanning = Clamd(clamd.socket if where == "socket" else ("127.0.0.1", clamd.port))
+    daemon = Clamd(clamd.socket if where == "socket" else ("127.0.0.1", clamd.port))
 
     async def blocks() -> AsyncIterator[bytes]:
         for _ in range(40):
@@ -321,7 +342,7 @@ async def test_more_than_the_scanner_takes_is_told_from_a_scanner_that_broke_off
 
     for _ in range(10):
         with pytest.raises(TooLargeToScan):
-            await scanning.scan(blocks())
+            await daemon.scan(blocks())
 
 
 def test_what_is_left_is_found_without_reading_every_row(guarded: Server) -> None:
@@ -332,7 +353,54 @@ def test_what_is_left_is_found_without_reading_every_row(guarded: Server) -> Non
 
 
 def test_scans_are_counted(guarded: Server) -> None:
-    put(guarded, b"good")
+    put_and_scanned(guarded, b"good")
     metrics = guarded.ask("GET", "/metrics").text
 
     assert 'fileservice_scans_total{outcome="ready"' in metrics
+
+
+async def test_failures_side_by_side_are_one() -> None:
+    rests, clock = Rests(), asyncio.get_running_loop().time
+    began = clock()
+    for _ in range(20):
+        rests.failed(None)
+    _, until = rests._failed[None]
+
+    assert rests.rests(None)
+    assert until < began + LONGEST_REST_SECONDS / 2
+    assert not rests.rests("another")
+    rests.worked(None)
+    assert not rests.rests(None)
+
+
+async def test_a_small_file_is_scanned_before_who_sent_it_is_answered(
+    tmp_path: Path,
+    migrated: Path,
+    django_db_blocker: DjangoDbBlocker,
+    clamd: Scanner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scanning, "AT_ONCE_SECONDS", float(START_SECONDS))
+    with service_in(tmp_path, migrated, django_db_blocker) as service:
+        async with service.worker() as worker:
+            scanner = Scanning(
+                worker.ledger, worker.storage, Clamd(clamd.socket), too_large="withheld"
+            )
+            worker.ledger.quarantine = scanner
+            states = [await stored(worker, content) for content in (BAD, b"good")]
+
+    assert states == ["infected", "ready"]
+
+
+async def stored(worker: Worker, content: bytes) -> str:
+    """Store a file as a request does, and return its state as that is answered."""
+    upload = Upload(worker.storage, clean_name(b"a.bin"), to=NOBODY, now=datetime.now(UTC))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    async with upload:
+        await upload.append(chunks(), ROOMY)
+        await upload.seal()
+        [file] = await finish(worker.ledger, [upload], ANYBODY)
+    return file.state
