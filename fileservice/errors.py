@@ -13,6 +13,7 @@ FileserviceError
   Revoked 410
   Expired 410
   ShareEnded 410
+  DropClosed 410
   PreconditionFailed 412
   TooLarge 413             LengthExceeded, TooManyParts, QuotaExceeded, DropFull
   UnsupportedRequest 415
@@ -230,6 +231,14 @@ class ShareEnded(FileserviceError):
     status = 410
     code = "share_ended"
     title = "Link has ended"
+
+
+class DropClosed(FileserviceError):
+    """The box takes nothing more: it was taken back, or its time is up."""
+
+    status = 410
+    code = "drop_closed"
+    title = "Box is closed"
 
 
 class PreconditionFailed(FileserviceError):

@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from fileservice.actors import Actor
-from fileservice.errors import DigestMismatch, Expired, FileserviceError
+from fileservice.drops import Drops
+from fileservice.errors import DigestMismatch, Expired, FileserviceError, UnsupportedRequest
 from fileservice.holding import Holding, Holdings, busy_where_lost, ignored
 from fileservice.ledger import Ledger, StoredFile
-from fileservice.mediatypes import HEAD_BYTES, media_type
+from fileservice.mediatypes import HEAD_BYTES, check_type, media_type
 from fileservice.quotas import Quotas
 from fileservice.resumables import Resumable, Resumables
 from fileservice.storage import Draft, Storage
@@ -39,12 +40,14 @@ class Finishing:
         resumables: Resumables,
         holdings: Holdings,
         quotas: Quotas,
+        drops: Drops,
     ) -> None:
         self._storage = storage
         self._ledger = ledger
         self._resumables = resumables
         self._holdings = holdings
         self._quotas = quotas
+        self._drops = drops
         self._flights: Flights[str, None] = Flights()
 
     @contextlib.asynccontextmanager
@@ -100,7 +103,20 @@ class Finishing:
         if head is None:
             head = await self._storage.fetch(held.id, 0, size)
         file = file_of(held, sha256, draft.crc32, head)
+        if held.drop_id is not None:
+            file = await self._accepted(held, file)
         return replace(file, state=self._ledger.arrival_state)
+
+    async def _accepted(self, held: Resumable, file: StoredFile) -> StoredFile:
+        """Return the row of what is put into a box, where guests have an hour from now on."""
+        drop = self._drops.find(held.drop_id) if held.drop_id else None
+        try:
+            check_type(file.media_type, drop.media_types if drop else ())
+        except UnsupportedRequest:
+            await self.fail(held)
+            await self._storage.delete(held.id)
+            raise
+        return replace(file, created_at=datetime.now(UTC))
 
     async def fail(self, held: Resumable) -> None:
         """Let nothing be made of an upload any more, and drop its bytes."""

@@ -1,8 +1,11 @@
 """What a content is, told by its first bytes; the client's word is not asked."""
 
 import mimetypes
+from collections.abc import Sequence
 
 import filetype
+
+from fileservice.errors import UnsupportedRequest
 
 HEAD_BYTES = 4096  # enough for every signature `filetype` knows and to tell text from binary
 BINARY = "application/octet-stream"
@@ -42,3 +45,22 @@ def is_text(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return len(head) >= HEAD_BYTES and error.start > len(head) - 4
     return True
+
+
+def check_type(media_type: str, accepted: Sequence[str]) -> None:
+    """
+    Refuse a content of a type that may not come.
+
+    Raises:
+        UnsupportedRequest: it is.
+    """
+    kind = media_type.partition("/")[0]
+    if accepted and media_type not in accepted and f"{kind}/*" not in accepted:
+        raise wrong_type(media_type, accepted)
+
+
+def wrong_type(media_type: str, accepted: Sequence[str]) -> UnsupportedRequest:
+    """Return the refusal of a content."""
+    return UnsupportedRequest(
+        f"Only {', '.join(accepted)} may come; this is {media_type}. Nothing was stored."
+    )

@@ -141,10 +141,16 @@ class Quotas:
         )
         return Standing(*row[:2], *(None if most == UNLIMITED else most for most in limits))
 
-    def of_drop(self, by: Actor, drop_id: str, user_id: int) -> Recipient:
+    def of_drop(self, by: Actor, id: str, user_id: int, media_types: tuple[str, ...]) -> Recipient:
         """Return whose becomes what a guest puts into a box: the box's owner's alone."""
-        subject = subject_of(user_id, "") if self._is_limited else ""
-        return Recipient(user_id, by.sender, "", subject, restricted=True, drop_id=drop_id)
+        return Recipient(
+            user_id=user_id,
+            sender=by.sender,
+            subject=subject_of(user_id, "") if self._is_limited else "",
+            restricted=True,
+            drop_id=id,
+            media_types=media_types,
+        )
 
     def of_resumable(self, held: Resumable) -> Recipient:
         """Return whose an upload becomes that was begun before."""

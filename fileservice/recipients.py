@@ -16,6 +16,7 @@ class Recipient:
         subject: the row of `models.Usage` that it is counted in; empty where there is no quota.
         restricted: not for all who have its link.
         drop_id: the box that it is put into; None where there is none.
+        media_types: that may come; all where none.
     """
 
     user_id: int | None = None
@@ -24,6 +25,7 @@ class Recipient:
     subject: str = ""
     restricted: bool = False
     drop_id: str | None = None
+    media_types: tuple[str, ...] = ()
 
     @property
     def is_counted(self) -> bool:

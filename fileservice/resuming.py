@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from fileservice.actors import Actor
 from fileservice.appending import Append, Appending, agreed, other_offset
+from fileservice.drops import Drops
 from fileservice.errors import Expired
 from fileservice.finishing import Finishing
 from fileservice.following import Following
@@ -36,6 +37,7 @@ class Resuming:
         resumables: Resumables,
         following: Following,
         quotas: Quotas,
+        drops: Drops,
         *,
         lifetime: timedelta,
     ) -> None:
@@ -46,7 +48,7 @@ class Resuming:
         self._quotas = quotas
         self._lifetime = lifetime
         self._holdings = Holdings(storage, resumables)
-        self._finishing = Finishing(storage, ledger, resumables, self._holdings, quotas)
+        self._finishing = Finishing(storage, ledger, resumables, self._holdings, quotas, drops)
 
     def find(self, key: str) -> Resumable | None:
         """
@@ -61,6 +63,11 @@ class Resuming:
         check_state(found)
         is_file = found.state == "finished" and found.kind != "part"
         return None if is_file and self._ledger.find(found.id) is None else found
+
+    def drop_of(self, key: str) -> str | None:
+        """Return the box that the upload of a link to keep is put into."""
+        found = self._resumables.find_by_key(key)
+        return found.drop_id if found is not None else None
 
     async def start(
         self, resumable: Resumable, limits: Limits, to: Recipient = NOBODY

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple, Self, TypedDict, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypedDict, cast
 
 from django.db.models import Model, Q, QuerySet
 
@@ -74,6 +74,8 @@ class KnownShare:
         password: its hash; empty for none.
         downloads: that were begun.
     """
+
+    prefix: ClassVar[str] = "/s/"
 
     id: str
     file_id: str | None

@@ -1,5 +1,6 @@
 """Who may do what with what is here; nowhere else is that decided."""
 
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from fileservice.actors import Actor, Scope
@@ -7,6 +8,8 @@ from fileservice.errors import BeingScanned, Infected, Withheld
 
 # Most files are scanned within it; who asks again too soon is told the same.
 SCANNED_WITHIN_SECONDS = 5
+# For who has put the wrong file into somebody's box.
+GUESTS_DELETE_WITHIN = timedelta(hours=1)
 
 
 class Owned(Protocol):
@@ -40,6 +43,24 @@ class Restrictable(Owned, Protocol):
         """See above."""
 
 
+class PutIn(Owned, Protocol):
+    """
+    What may have been put into another's box.
+
+    Attributes:
+        drop_id: the box; None where there was none.
+        created_at: aware, UTC; of what has come by a box, when it had come.
+    """
+
+    @property
+    def drop_id(self) -> str | None:
+        """See above."""
+
+    @property
+    def created_at(self) -> datetime:
+        """See above."""
+
+
 class Judged(Protocol):
     """
     What may have to stay here.
@@ -68,6 +89,20 @@ def may(actor: Actor, scope: Scope, thing: Owned) -> bool:
 def may_download(actor: Actor, thing: Restrictable) -> bool:
     """Tell whether who has the link of `thing` may have its content."""
     return not thing.restricted or may(actor, "read", thing)
+
+
+def may_manage(actor: Actor, thing: PutIn) -> bool:
+    """
+    Tell whether who has the link to keep may do all that its owner may.
+
+    Who put something into a box may not: it has become another's.
+    """
+    return thing.drop_id is None or may(actor, "upload", thing)
+
+
+def may_delete(actor: Actor, thing: PutIn, *, is_open: bool, now: datetime) -> bool:
+    """Tell whether who has the link to keep may delete; guests what has not arrived, or just."""
+    return may_manage(actor, thing) or is_open or now - thing.created_at < GUESTS_DELETE_WITHIN
 
 
 def is_given_out(file: Judged) -> bool:

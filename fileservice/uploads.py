@@ -20,7 +20,7 @@ from fileservice.errors import (
     TooLarge,
 )
 from fileservice.ledger import FileState, Ledger, StoredFile
-from fileservice.mediatypes import HEAD_BYTES, media_type
+from fileservice.mediatypes import HEAD_BYTES, check_type, media_type
 from fileservice.names import CleanName
 from fileservice.recipients import Recipient
 from fileservice.storage import Incoming, Storage
@@ -112,6 +112,8 @@ class Upload:
         async for chunk in chunks:
             if len(self._head) < HEAD_BYTES:
                 self._head += bytes(chunk[: HEAD_BYTES - len(self._head)])
+                if len(self._head) == HEAD_BYTES:
+                    self.check_type()
             if incoming.size + len(chunk) > limit:
                 raise too_large(limits)
             if take is not None:
@@ -123,13 +125,25 @@ class Upload:
                 check_room(self._storage, limits, 0)
                 look_at += LOOK_EVERY
 
+    def check_type(self) -> None:
+        """
+        Refuse a content that may not come, as far as it is here.
+
+        Raises:
+            UnsupportedRequest: it is of no type that may.
+        """
+        if self.to.media_types:
+            check_type(media_type(self._head, self.name.text), self.to.media_types)
+
     async def seal(self, expected: bytes | None = None) -> None:
         """
         Make the bytes durable; the file is still not to be seen.
 
         Raises:
             DigestMismatch: `expected`, a SHA-256, is not that of the bytes.
+            UnsupportedRequest: see `check_type`.
         """
+        self.check_type()
         with disk_errors():
             self.sha256 = await self._incoming.finish()
         if expected is not None and expected.hex() != self.sha256:

@@ -14,6 +14,7 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from fileservice.appending import Append
+from fileservice.drops import Drops
 from fileservice.errors import ChecksumMismatch
 from fileservice.following import Following
 from fileservice.ledger import Ledger, StoredFile
@@ -177,8 +178,9 @@ class Service:
                 resumables = Resumables(ledger)
                 following = Following(storage, resumables, wait_seconds=WAIT_SECONDS)
                 quotas = Quotas(ledger, max_bytes=self.max_bytes, max_files=self.max_files)
+                drops = Drops(ledger, ("secret",))
                 resuming = Resuming(
-                    storage, ledger, resumables, following, quotas, lifetime=self.lifetime
+                    storage, ledger, resumables, following, quotas, drops, lifetime=self.lifetime
                 )
                 async with resuming.watching():
                     yield Worker(storage, ledger, resumables, resuming, following)

@@ -97,6 +97,16 @@ def with_account(who: Who, access: Access) -> int | None:
     return 403 if who.name == "FILESERVICE_TOKEN" else None
 
 
+def users_to(scope: str) -> Rule:
+    """Let in users who may do something of this kind; others have nothing of their own."""
+
+    def rule(who: Who, access: Access) -> int | None:
+        is_user = who.is_somebody and who.name != "FILESERVICE_TOKEN"
+        return scoped(scope)(who, access) or (None if is_user else 403)
+
+    return rule
+
+
 def person(who: Who, access: Access) -> int | None:
     """Let in who has logged in, and lead others there."""
     return None if who.is_browser else 302
@@ -175,6 +185,18 @@ NATIVE: dict[str, list[Ask]] = {
     "s/<str:code>/qr.svg": [Ask("GET", anybody, 404, f"/s/{NONE}/qr.svg")],
     "s/<str:code>/qr.png": [Ask("GET", anybody, 404, f"/s/{NONE}/qr.png")],
     "s/<str:code>/<str:name>": [Ask("GET", anybody, 404, f"/s/{NONE}/a.txt")],
+    "d/<str:code>": [Ask("GET POST", anybody, 404, f"/d/{NONE}")],
+    r"^d/(?P<code>[^/]+)/(?P<rest>[\s\S]*)$": [
+        Ask("GET", anybody, 404, f"/d/{NONE}/"),
+        Ask("PUT", anybody, 404, f"/d/{NONE}/a.txt"),
+        Ask("POST", anybody, 404, f"/d/{NONE}/", {**TUS, "Upload-Length": "5"}),
+    ],
+    "drops/": [
+        Ask("GET", users_to("upload"), 200, "/drops/"),
+        Ask("POST", users_to("upload"), 400, "/drops/"),
+    ],
+    "drops/<str:id>": [Ask("GET DELETE", users_to("upload"), 404, f"/drops/{NONE}")],
+    "drops/<str:id>/revoke": [Ask("POST", users_to("upload"), 404, f"/drops/{NONE}/revoke")],
     "certificate": [Ask("GET", ISSUE, 404, "/certificate?template=none")],
     "certificates/": [Ask("POST", ISSUE, 415, "/certificates/", TEXT)],
     "certificates/<str:id>": [Ask("GET", anybody, 404, f"/certificates/{NONE}")],

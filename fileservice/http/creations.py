@@ -57,6 +57,11 @@ def described_upload(request: ASGIRequest, upload: Resumable) -> dict[str, objec
     }
 
 
+def link_for(stored: StoredFile) -> int:
+    """Return which of the links is told first: who put it into a box may not download it."""
+    return 0 if stored.drop_id is None else 1
+
+
 def created(request: ASGIRequest, stored: Sequence[StoredFile]) -> HttpResponseBase:
     """Answer a creation with the links to what was created."""
     response: HttpResponseBase
@@ -64,10 +69,11 @@ def created(request: ASGIRequest, stored: Sequence[StoredFile]) -> HttpResponseB
         content = {"files": [described(request, one) for one in stored]}
         response = document(content, HTTPStatus.CREATED)
     else:
-        urls = (links(request, one)[0] for one in stored)
+        urls = (links(request, one)[link_for(one)] for one in stored)
         response = text("\n".join(urls), HTTPStatus.CREATED)
     if len(stored) == 1:
-        response["Location"], manage_url = links(request, stored[0])
+        response["Location"] = links(request, stored[0])[link_for(stored[0])]
+        manage_url = links(request, stored[0])[1]
         response["Link"] = f'<{manage_url}>; rel="edit"'
     response["Cache-Control"] = "no-store"
     response["Vary"] = "Accept"

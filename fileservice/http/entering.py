@@ -1,13 +1,17 @@
 """Who may bring something, whose it becomes, and within what limits: asked before its body."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fileservice.actors import Actor
+from fileservice.drops import KnownDrop
+from fileservice.errors import Unauthorized
 from fileservice.http.auth import admit
 from fileservice.http.lifespan import Resources, resources_of
 from fileservice.http.requests import NativeRequest
+from fileservice.http.visitors import browser_of, sender_of
 from fileservice.recipients import Recipient
+from fileservice.resumables import Resumable
 from fileservice.uploads import Limits
 
 
@@ -20,11 +24,13 @@ class Entrance:
         by: who brings it.
         to: whose it becomes.
         limits: of its size.
+        back: where a browser goes when its form was taken.
     """
 
     by: Actor
     to: Recipient
     limits: Limits
+    back: str = "/"
 
 
 type Enter = Callable[[NativeRequest], Awaitable[Entrance]]
@@ -40,6 +46,54 @@ async def by_right(request: NativeRequest) -> Entrance:
     by = await admit(request, "upload")
     resources = resources_of(request)
     return Entrance(by, resources.quotas.recipient(by), limits_of(resources))
+
+
+async def admit_to(request: NativeRequest, key: str) -> None:
+    """
+    Let in who may go on with an upload: who may upload here, and guests with what a box takes.
+
+    Raises:
+        FileserviceError: see `admit`.
+    """
+    try:
+        await admit(request, "upload")
+    except Unauthorized:
+        if resources_of(request).resuming.drop_of(key) is None:
+            raise
+        request.actor = guest_of(request)
+
+
+def guest_of(request: NativeRequest) -> Actor:
+    """Return who asks where that is nobody's business: at a box Basic shows the box's password."""
+    return Actor(
+        sender=sender_of(browser_of(request)),
+        address=request.META.get("REMOTE_ADDR", ""),
+        request=request.name,
+    )
+
+
+def limits_for(resources: Resources, found: Resumable) -> Limits:
+    """
+    Return what an upload that was begun may take.
+
+    Raises:
+        DropClosed: the box that it is for was taken back.
+    """
+    limits = limits_of(resources)
+    drop = resources.drops.find(found.drop_id) if found.drop_id is not None else None
+    if drop is None:
+        return limits
+    if found.is_open:
+        drop.check_going_on()
+    return limits_in(drop, limits)
+
+
+def limits_in(drop: KnownDrop, limits: Limits) -> Limits:
+    """Return what one upload into a box may take."""
+    most = drop.max_file_bytes
+    if most is None or most >= limits.file_bytes:
+        return limits
+    return replace(limits, request_bytes=most, file_bytes=most, set_by="a limit of this box")
 
 
 def limits_of(resources: Resources) -> Limits:

@@ -6,6 +6,7 @@ import logging
 import secrets
 from datetime import timedelta
 from http import HTTPStatus
+from typing import ClassVar, Protocol
 
 from django.core.handlers.asgi import ASGIRequest
 from django.core.signing import BadSignature, Signer, TimestampSigner
@@ -27,6 +28,27 @@ from fileservice.lending import LONGEST, Visitor, id_of
 from fileservice.shares import KnownShare
 
 log = logging.getLogger("fileservice.shares")
+
+
+class Guarded(Protocol):
+    """
+    What has a link with a password.
+
+    Attributes:
+        prefix: of the path of its link.
+        password: its hash; empty for none.
+    """
+
+    prefix: ClassVar[str]
+
+    @property
+    def id(self) -> str:
+        """In the link."""
+
+    @property
+    def password(self) -> str:
+        """See above."""
+
 
 LEASE_COOKIE = "fileservice_lease"
 LEASE_SIGNER = Signer(salt="fileservice.lease")
@@ -70,13 +92,20 @@ def shows_lease(request: ASGIRequest) -> bool:
 
 def remember_lease(request: ASGIRequest, response: HttpResponseBase, code: str, token: str) -> None:
     """Give a visitor what it is known by."""
-    set_cookie(request, response, code, LEASE_COOKIE, LEASE_SIGNER.sign(token), LONGEST)
+    set_cookie(
+        request,
+        response,
+        f"{KnownShare.prefix}{code}",
+        LEASE_COOKIE,
+        LEASE_SIGNER.sign(token),
+        LONGEST,
+    )
 
 
 def set_cookie(
     request: ASGIRequest,
     response: HttpResponseBase,
-    code: str,
+    path: str,
     name: str,
     value: str,
     age: timedelta,
@@ -86,7 +115,7 @@ def set_cookie(
         name,
         value,
         max_age=age,
-        path=f"/s/{code}",
+        path=path,
         secure=are_secure(request),
         httponly=True,
         samesite="Lax",
@@ -108,7 +137,7 @@ def anybody(request: ASGIRequest) -> Actor:
     return Actor(address=request.META.get("REMOTE_ADDR", ""), request=getattr(request, "name", ""))
 
 
-async def is_unlocked(request: ASGIRequest, share: KnownShare) -> bool:
+async def is_unlocked(request: ASGIRequest, guarded: Guarded) -> bool:
     """
     Tell whether who asks has shown the password, if there is one.
 
@@ -116,30 +145,30 @@ async def is_unlocked(request: ASGIRequest, share: KnownShare) -> bool:
         PasswordNeeded: it has shown another.
         TooManyRequests, ServiceUnavailable: it was not looked at.
     """
-    if not share.password or has_unlocked(request, share):
+    if not guarded.password or has_unlocked(request, guarded):
         return True
     password = shown_password(request)
     if not password:
         return False
-    refused = await refusal(request, share, password)
+    refused = await refusal(request, guarded, password)
     if refused is not None:
         raise refused
     return True
 
 
-def has_unlocked(request: ASGIRequest, share: KnownShare) -> bool:
-    """Tell whether a browser has shown the password that the share has now."""
+def has_unlocked(request: ASGIRequest, guarded: Guarded) -> bool:
+    """Tell whether a browser has shown the password that the link has now."""
     try:
         cookie = request.COOKIES.get(PASSWORD_COOKIE, "")
         shown = PASSWORD_SIGNER.unsign(cookie, max_age=UNLOCKED)
     except BadSignature:
         return False
-    return constant_time_compare(shown, proof_of(share))
+    return constant_time_compare(shown, proof_of(guarded))
 
 
-def proof_of(share: KnownShare) -> str:
+def proof_of(guarded: Guarded) -> str:
     """Return what a cookie says of a password that was right; of another password it is other."""
-    return hashlib.sha256(f"{share.id}{share.password}".encode()).hexdigest()
+    return hashlib.sha256(f"{guarded.id}{guarded.password}".encode()).hexdigest()
 
 
 def shown_password(request: ASGIRequest) -> str:
@@ -148,18 +177,18 @@ def shown_password(request: ASGIRequest) -> str:
     return token_in(field) if field.lower().startswith("basic ") else ""
 
 
-async def is_right(request: ASGIRequest, share: KnownShare, password: str) -> bool:
+async def is_right(request: ASGIRequest, guarded: Guarded, password: str) -> bool:
     """Compare a password, and log that it was wrong."""
     passwords, address = resources_of(request).passwords, request.META.get("REMOTE_ADDR", "")
     right = await passwords.check(
-        password, share.password, link=f"share {share.id}", address=address
+        password, guarded.password, link=f"{guarded.prefix}{guarded.id}", address=address
     )
     if not right:
-        log.info("A wrong password for share %s from %s.", share.id, address or "-")
+        log.info("A wrong password for %s from %s.", guarded.prefix + guarded.id, address or "-")
     return right
 
 
-def password_needed(code: str, shape: Shape) -> HttpResponseBase:
+def password_needed(path: str, shape: Shape) -> HttpResponseBase:
     """
     Ask a browser for the password by a page, which tells nothing of what is shared.
 
@@ -167,20 +196,20 @@ def password_needed(code: str, shape: Shape) -> HttpResponseBase:
         PasswordNeeded: it is no browser.
     """
     if shape == "page":
-        return password_page(code)
+        return password_page(path)
     raise PasswordNeeded(
         "This link has a password: send it by Basic, as `curl -u :PASSWORD`.", headers=CHALLENGE
     )
 
 
-def password_page(code: str, refused: FileserviceError | None = None) -> HttpResponseBase:
+def password_page(path: str, refused: FileserviceError | None = None) -> HttpResponseBase:
     """Answer with the form that takes the password."""
     status: int = HTTPStatus.OK
     if refused is not None:
         # Not 401, which needs a challenge, and that would bring up a dialog over the form.
         is_wrong = isinstance(refused, PasswordNeeded)
         status = HTTPStatus.FORBIDDEN if is_wrong else refused.status
-    response = page("password.html", {"action": f"/s/{code}", "refused": refused}, status)
+    response = page("password.html", {"action": path, "refused": refused}, status)
     response["Cache-Control"] = "no-store"
     response["X-Robots-Tag"] = "noindex"
     if refused is not None and "Retry-After" in refused.headers:
@@ -188,7 +217,7 @@ def password_page(code: str, refused: FileserviceError | None = None) -> HttpRes
     return response
 
 
-async def unlock(request: NativeRequest, share: KnownShare, code: str) -> HttpResponseBase:
+async def unlock(request: NativeRequest, guarded: Guarded, path: str) -> HttpResponseBase:
     """
     Take the password of a form; a browser that showed the right one is remembered for a while.
 
@@ -199,23 +228,21 @@ async def unlock(request: NativeRequest, share: KnownShare, code: str) -> HttpRe
     """
     check_own_origin(request)
     fields = parameters_of(text_of(await small_form(request)))
-    refused = await refusal(request, share, fields.get("password", ""))
+    refused = await refusal(request, guarded, fields.get("password", ""))
     if refused is not None and shape_of(request) == "page":
-        return password_page(code, refused)
+        return password_page(path, refused)
     if refused is not None:
         raise refused
-    response = HttpResponseRedirect(f"/s/{code}", status=HTTPStatus.SEE_OTHER)
-    shown = PASSWORD_SIGNER.sign(proof_of(share))
-    set_cookie(request, response, code, PASSWORD_COOKIE, shown, UNLOCKED)
+    response = HttpResponseRedirect(path, status=HTTPStatus.SEE_OTHER)
+    shown = PASSWORD_SIGNER.sign(proof_of(guarded))
+    set_cookie(request, response, path, PASSWORD_COOKIE, shown, UNLOCKED)
     return response
 
 
-async def refusal(
-    request: ASGIRequest, share: KnownShare, password: str
-) -> FileserviceError | None:
+async def refusal(request: ASGIRequest, guarded: Guarded, password: str) -> FileserviceError | None:
     """Return why a password lets nobody in; None where it does."""
     try:
-        if not share.password or await is_right(request, share, password):
+        if not guarded.password or await is_right(request, guarded, password):
             return None
     except TooManyRequests as refused:
         return refused

@@ -25,6 +25,7 @@ from fileservice.certificates import Templates
 from fileservice.clamd import Clamd
 from fileservice.compilation import Compiler
 from fileservice.delivering import Delivering
+from fileservice.drops import Drops
 from fileservice.fetch.fetching import Fetcher
 from fileservice.fetch.session import SharedSession
 from fileservice.filing import Filing
@@ -84,6 +85,7 @@ class Resources:
     ledger: Ledger
     filing: Filing
     quotas: Quotas
+    drops: Drops
     tokens: Tokens
     passwords: Passwords
     shares: Shares
@@ -159,7 +161,10 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         resumables = Resumables(ledger)
         following = Following(storage, resumables, wait_seconds=options.body_wait_seconds)
         quotas = Quotas(ledger, max_bytes=options.quota_bytes, max_files=options.quota_files)
-        resuming = Resuming(storage, ledger, resumables, following, quotas, lifetime=lifetime)
+        drops = Drops(ledger, options.secret_keys)
+        resuming = Resuming(
+            storage, ledger, resumables, following, quotas, drops, lifetime=lifetime
+        )
         backlog = Backlog(ledger)
         session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()
@@ -183,6 +188,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             ledger=ledger,
             filing=Filing(ledger),
             quotas=quotas,
+            drops=drops,
             tokens=Tokens(ledger),
             passwords=passwords,
             shares=Shares(ledger, options.secret_keys),

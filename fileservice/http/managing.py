@@ -1,16 +1,20 @@
 """The link to keep: look at a file, go on with its upload, delete it."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
+from fileservice.actors import Actor
+from fileservice.errors import Forbidden, Unauthorized
 from fileservice.http import partialputs, resumption, tus, uploadfields
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.auth import actor_of
 from fileservice.http.creations import described, described_upload
 from fileservice.http.downloading import absent
+from fileservice.http.entering import guest_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.offers import subject_of
 from fileservice.http.requests import NativeRequest
@@ -18,6 +22,7 @@ from fileservice.http.resuming import resumable
 from fileservice.http.shares import listed
 from fileservice.http.visitors import browser_of, check_origin, form_token
 from fileservice.resumables import Resumable
+from fileservice.sharing import may_delete, may_manage
 
 
 def protocols(request: ASGIRequest) -> dict[str, str]:
@@ -54,13 +59,13 @@ async def standing(request: NativeRequest, key: str) -> HttpResponseBase:
     return response
 
 
-async def show(request: ASGIRequest, key: str) -> HttpResponseBase:
+async def show(request: NativeRequest, key: str) -> HttpResponseBase:
     """Answer with what is known of a file, or of an upload; nobody who writes is disturbed."""
     stored = resources_of(request).ledger.find_by_key(key)
     if stored is not None:
         content = described(request, stored)
         more = {}
-        if shape_of(request) == "page":
+        if shape_of(request) == "page" and may_manage(await actor_of(request), stored):
             subject, manage_url = subject_of(stored), str(content["manage_url"])
             more["shares"] = await listed(request, subject, manage_url)
         return told(request, content, "file.html", file=stored, **more)
@@ -94,8 +99,28 @@ async def delete_form(request: NativeRequest, key: str) -> HttpResponseBase:
     return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
 
 
-async def remove(request: ASGIRequest, upload: Resumable) -> None:
+async def remover_of(request: NativeRequest, upload: Resumable) -> Actor:
+    """
+    Return who deletes.
+
+    Raises:
+        Unauthorized: it shows a token that is not good.
+        Forbidden: it was put into a box, and the hour in which its guest may take it back is over.
+    """
+    try:
+        by = await actor_of(request)
+    except Unauthorized:
+        if upload.drop_id is None:
+            raise
+        by = guest_of(request)
+    thing = resources_of(request).ledger.find(upload.id) or upload
+    if not may_delete(by, thing, is_open=thing is upload, now=datetime.now(UTC)):
+        raise Forbidden("This was put into a box more than an hour ago: only its owner deletes it.")
+    return by
+
+
+async def remove(request: NativeRequest, upload: Resumable) -> None:
     """Delete a file, or an upload that is none yet; who comes second finds nothing."""
-    by = await actor_of(request)
+    by = await remover_of(request, upload)
     if not await resources_of(request).resuming.delete(upload, by):
         raise absent()

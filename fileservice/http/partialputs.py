@@ -9,7 +9,7 @@ from fileservice.appending import Append
 from fileservice.errors import BadRequest, OffsetMismatch
 from fileservice.http.answers import document, shape_of, text
 from fileservice.http.creations import created, described_upload, links
-from fileservice.http.entering import limits_of
+from fileservice.http.entering import limits_for
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import content_digest
 from fileservice.http.requests import NativeRequest
@@ -26,7 +26,7 @@ async def put(request: NativeRequest, key: str) -> HttpResponseBase:
         return told_again(request, found, brought)
     resources = resources_of(request)
     try:
-        upload = await resources.resuming.append(found, brought, limits_of(resources))
+        upload = await resources.resuming.append(found, brought, limits_for(resources, found))
     except OffsetMismatch as error:
         raise elsewhere(request, resumable(request, key), brought) from error
     if upload.is_open:

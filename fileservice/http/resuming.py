@@ -8,9 +8,8 @@ from django.core.handlers.asgi import ASGIRequest
 from fileservice.actors import ANYBODY
 from fileservice.appending import Append, Verification, agreed
 from fileservice.errors import Forbidden, ServiceUnavailable, SlowBody
-from fileservice.http.auth import admit
 from fileservice.http.downloading import absent
-from fileservice.http.entering import limits_of
+from fileservice.http.entering import admit_to, limits_for
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
@@ -90,7 +89,7 @@ async def appendable(request: NativeRequest, key: str) -> Resumable:
         Forbidden: it is an upload of which only tus knows what becomes.
         FileserviceError: see `admit`, `check_origin`, `refuse_encoded` and `resumable`.
     """
-    await admit(request, "upload")
+    await admit_to(request, key)
     check_origin(request)
     refuse_encoded(request)
     found = resumable(request, key)
@@ -170,7 +169,7 @@ async def append(request: NativeRequest, found: Resumable, brought: Append) -> R
         FileserviceError: see `Resuming.append`.
     """
     resources = resources_of(request)
-    limits = limits_of(resources)
+    limits = limits_for(resources, found)
     if found.is_open:
         return await resources.resuming.append(found, brought, limits)
     return agreed(found, brought, limits)

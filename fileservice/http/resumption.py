@@ -29,7 +29,7 @@ from fileservice.errors import (
 from fileservice.http.answers import document, shape_of, text
 from fileservice.http.body import ClientGone
 from fileservice.http.creations import created, described_upload, links
-from fileservice.http.entering import Enter, Entrance, by_right, limits_of
+from fileservice.http.entering import Enter, Entrance, by_right, limits_for
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import (
     ContentDigest,
@@ -155,7 +155,7 @@ async def bring(request: NativeRequest, upload: Resumable, brought: Append) -> R
     """
     resuming = resources_of(request).resuming
     try:
-        return await resuming.append(upload, brought, limits_of(resources_of(request)))
+        return await resuming.append(upload, brought, limits_for(resources_of(request), upload))
     except LengthExceeded:
         await resuming.fail(upload)
         raise

@@ -20,6 +20,7 @@ from fileservice.http.orders import fields_of, text_of, whole
 from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import TOKEN_FIELD, check_own_origin, origin_of
 from fileservice.shares import Changes, KnownShare, Subject, Terms
+from fileservice.sharing import may_manage
 from fileservice.terms import count_of, expiry_of, note_of
 
 MEMBERS = ("expires", "password", "max_downloads", "note")
@@ -28,7 +29,7 @@ MEMBERS = ("expires", "password", "max_downloads", "note")
 @methods("GET", "HEAD", "POST")
 async def shares(request: NativeRequest, key: str) -> HttpResponseBase:
     """GET /uploads/<key>/shares lists the shares of a file, POST makes one."""
-    subject = subject_by_key(request, key)
+    subject = await subject_by_key(request, key)
     manage_url = f"{origin_of(request)}/uploads/{key}"
     if request.method == "POST":
         return await make(request, subject, manage_url)
@@ -41,7 +42,7 @@ async def shares(request: NativeRequest, key: str) -> HttpResponseBase:
 @methods("GET", "HEAD", "PATCH", "POST", "DELETE")
 async def share(request: NativeRequest, key: str, id: str) -> HttpResponseBase:
     """GET, PATCH (POST for a form) and DELETE /uploads/<key>/shares/<id>."""
-    subject = subject_by_key(request, key)
+    subject = await subject_by_key(request, key)
     known = share_of(request, subject, id)
     manage_url = f"{origin_of(request)}/uploads/{key}"
     if request.method == "DELETE":
@@ -59,15 +60,15 @@ async def share(request: NativeRequest, key: str, id: str) -> HttpResponseBase:
 async def revoke_form(request: NativeRequest, key: str, id: str) -> HttpResponseBase:
     """POST /uploads/<key>/shares/<id>/revoke is DELETE for a form."""
     check_own_origin(request)
-    subject = subject_by_key(request, key)
+    subject = await subject_by_key(request, key)
     await revoke(request, share_of(request, subject, id), subject)
     return HttpResponseRedirect(f"/uploads/{key}#shares", status=HTTPStatus.SEE_OTHER)
 
 
-def subject_by_key(request: ASGIRequest, key: str) -> Subject:
-    """Return the file of a link to keep, as what is shared."""
+async def subject_by_key(request: ASGIRequest, key: str) -> Subject:
+    """Return the file of a link to keep, as what is shared; guests of a box share nothing."""
     file = resources_of(request).ledger.find_by_key(key)
-    if file is None:
+    if file is None or not may_manage(await actor_of(request), file):
         raise absent()
     return subject_of(file)
 

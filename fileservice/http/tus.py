@@ -16,9 +16,8 @@ from fileservice.errors import (
     PreconditionFailed,
     UnsupportedRequest,
 )
-from fileservice.http.auth import admit
 from fileservice.http.downloading import absent
-from fileservice.http.entering import Enter, Entrance, by_right
+from fileservice.http.entering import Enter, Entrance, admit_to, by_right
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import UNNAMED
 from fileservice.http.requests import NativeRequest
@@ -205,7 +204,7 @@ def is_with(part: Resumable, entrance: Entrance) -> bool:
 async def patch(request: NativeRequest, key: str) -> HttpResponseBase:
     """PATCH /uploads/<key> appends."""
     check_version(request)
-    await admit(request, "upload")
+    await admit_to(request, key)
     check_origin(request)
     found = resumable(request, key)
     if found.kind == "final":

@@ -70,20 +70,20 @@ async def files(request: NativeRequest) -> HttpResponseBase:
 async def file(request: NativeRequest, rest: str) -> HttpResponseBase:
     """GET /files/<id>[/<name>] gives a file out, PUT /files/<name> takes one in."""
     if request.method == "PUT":
-        return await put(request, raw_name(request, rest))
+        return await put(request, raw_name(request, rest, b"/files/"))
     return await give_out(request, *rest.split("/", 1))
 
 
-def raw_name(request: NativeRequest, rest: str) -> bytes:
+def raw_name(request: NativeRequest, rest: str, before: bytes) -> bytes:
     """
-    Return the name in the path as the client's bytes.
+    Return the name in the path, behind `before`, as the client's bytes.
 
     `scope["path"]` is decoded, and what is not UTF-8 is lost there.
     """
     raw_path = request.scope.get("raw_path")
     if not raw_path:
         return rest.encode()
-    return unquote_to_bytes(raw_path.partition(b"/files/")[2])
+    return unquote_to_bytes(raw_path.partition(before)[2])
 
 
 async def put(
@@ -161,7 +161,7 @@ async def post_form(request: NativeRequest, enter: Enter = by_right) -> HttpResp
             raise NoFile("The form holds no file; send one as the field `file`.")
         stored = await finish(resources.ledger, uploads, entrance.by, add_of(room))
     if shape_of(request) == "page":
-        return HttpResponseRedirect("/", status=HTTPStatus.SEE_OTHER)
+        return HttpResponseRedirect(entrance.back, status=HTTPStatus.SEE_OTHER)
     return created(request, stored)
 
 

@@ -42,7 +42,7 @@ async def visit(request: NativeRequest, code: str) -> HttpResponseBase:
     """GET /s/<code> is a page for browsers and the file for programs; POST takes a password."""
     share = shared(request, code)
     if request.method == "POST":
-        return await unlock(request, share, code)
+        return await unlock(request, share, f"{share.prefix}{code}")
     shape = "page" if is_preview(request) or is_prefetch(request) else shape_of(request)
     if shape == "text":
         return unlisted(await give(request, share, code))
@@ -51,7 +51,7 @@ async def visit(request: NativeRequest, code: str) -> HttpResponseBase:
     lease = resources_of(request).leases.find(share, visitor, now=now)
     refuse_ended(share, lease, now)
     if not await is_unlocked(request, share):
-        return password_needed(code, shape)
+        return password_needed(f"{share.prefix}{code}", shape)
     offer = offer_of(resources_of(request), share)
     if shape == "json":
         return unlisted(document(facts(request, share, offer, code)))
@@ -121,7 +121,7 @@ async def give(request: ASGIRequest, share: KnownShare, code: str) -> HttpRespon
     if is_prefetch(request):
         raise ServiceUnavailable("No download is begun before somebody wants it.")
     if not await is_unlocked(request, share):
-        return password_needed(code, shape_of(request))
+        return password_needed(f"{share.prefix}{code}", shape_of(request))
     offer = offer_of(resources_of(request), share)
     response = await offer.download(request)
     if request.method != "GET" or response.status_code not in BEGINNINGS:
