@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast
 
+from fileservice import signon
 from fileservice.addresses import Network, networks_of
 from fileservice.errors import BadUrl
 from fileservice.remoteurls import RemoteUrl, parse_host, parse_origin, parse_remote_url
 from fileservice.signingkeys import BadCertificate, BadKey, SigningKey, read_signing_key
+from fileservice.signon import SignOn
 
 Access = Literal["open", "private"]
 TooLarge = Literal["withhold", "give"]
@@ -69,6 +71,8 @@ class Options:
         clamd_too_large: what becomes of a file that is too large for it.
         cors_origins: origins whose pages may use the service from a browser, or `ANY_ORIGIN` alone.
         secure_cookies: whether browsers come by https only, also where no proxy says so.
+        sign_on: the provider by which people may log in; None where there is none.
+        second_factor: whether people may protect their account by one.
     """
 
     root: Path
@@ -95,6 +99,13 @@ class Options:
     clamd: ClamdAddress | None
     clamd_too_large: TooLarge
     secure_cookies: bool
+    sign_on: SignOn | None
+    second_factor: bool
+
+    @property
+    def uses_allauth(self) -> bool:
+        """Whether the extra `sso` is used."""
+        return self.sign_on is not None or self.second_factor
 
     @property
     def database(self) -> Path:
@@ -182,6 +193,8 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         clamd=_clamd(reader),
         clamd_too_large=_too_large(reader),
         secure_cookies=reader.choice(23, "SECURE_COOKIES"),
+        sign_on=_sign_on(reader),
+        second_factor=_second_factor(reader),
     )
     _refuse_unknown(reader)
     return options, tuple(reader.problems)
@@ -333,6 +346,40 @@ def _too_large(reader: Reader) -> TooLarge:
         return cast("TooLarge", raw or "withhold")
     reader.wrong(41, "CLAMD_TOO_LARGE", f"must be withhold or give, not {raw!r}")
     return "withhold"
+
+
+def _sign_on(reader: Reader) -> SignOn | None:
+    url, client_id = reader.text("OIDC_URL").rstrip("/"), reader.text("OIDC_CLIENT_ID")
+    secret = reader.secret(26, "OIDC_CLIENT_SECRET")
+    name, group = reader.text("OIDC_NAME"), reader.text("OIDC_GROUP")
+    new_people = reader.choice(27, "OIDC_NEW_PEOPLE")
+    if not url:
+        if client_id:
+            reader.wrong(25, "OIDC_CLIENT_ID", "needs FILESERVICE_OIDC_URL beside it")
+        return None
+    if not signon.is_installed():
+        reader.wrong(24, "OIDC_URL", signon.MISSING)
+        return None
+    try:
+        parsed = parse_remote_url(url)
+    except BadUrl as error:
+        reader.wrong(24, "OIDC_URL", f"is a bad URL: {error.detail}")
+        return None
+    if not url.startswith("https:") and f"{parsed.host}" not in LOOPBACK_NAMES:
+        reader.wrong(24, "OIDC_URL", "must begin with https, but for a provider on this machine")
+    if not client_id:
+        reader.wrong(25, "OIDC_CLIENT_ID", "is needed beside FILESERVICE_OIDC_URL")
+    if not secret:
+        reader.wrong(26, "OIDC_CLIENT_SECRET", "is needed beside FILESERVICE_OIDC_URL")
+    return SignOn(url, client_id, secret, name or "single sign-on", group, new_people)
+
+
+def _second_factor(reader: Reader) -> bool:
+    wanted = reader.choice(28, "SECOND_FACTOR")
+    if wanted and not signon.is_installed():
+        reader.wrong(28, "SECOND_FACTOR", signon.MISSING)
+        return False
+    return wanted
 
 
 def _font_dirs(reader: Reader) -> tuple[Path, ...]:

@@ -2,7 +2,7 @@
 
 import os
 
-from fileservice import options
+from fileservice import options, signon
 
 OPTIONS, OPTION_PROBLEMS = options.read(os.environ)
 
@@ -124,3 +124,8 @@ LOGGING = {
         "fileservice.access": {"handlers": ["access"], "propagate": False},
     },
 }
+
+if OPTIONS.uses_allauth:
+    INSTALLED_APPS += signon.APPS
+    MIDDLEWARE += [signon.MIDDLEWARE]
+    globals().update(signon.django_settings(OPTIONS.sign_on))

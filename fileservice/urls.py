@@ -1,7 +1,8 @@
 """Every route, in two lists; `asgi` sends a request to the lane its path belongs to."""
 
+from django.conf import settings
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 from django.views.generic.base import RedirectView
 
 from fileservice.http import (
@@ -97,5 +98,28 @@ standard = [
     path("accounts/tokens/", tokens.tokens),
     path("accounts/tokens/<int:id>/revoke", tokens.revoke),
 ]
+
+if settings.OPTIONS.uses_allauth:
+    from allauth.account.views import reauthenticate
+
+    from fileservice.http import signon
+
+    standard += [
+        path("accounts/2fa/", include("allauth.mfa.urls")),
+        path("accounts/oidc/", include("allauth.socialaccount.urls")),
+        path("accounts/oidc/connect", signon.connect, name="connect"),
+        path("accounts/oidc/<str:provider_id>/login/", signon.sign_on, name="openid_connect_login"),
+        path(
+            "accounts/oidc/<str:provider_id>/callback/",
+            signon.come_back,
+            name="openid_connect_callback",
+        ),
+        path("accounts/reauthenticate/", reauthenticate, name="account_reauthenticate"),
+        # Of pages of ours, as it knows them.
+        path("accounts/login/", people.Login.as_view(), name="account_login"),
+        path("accounts/login/", people.Login.as_view(), name="account_inactive"),
+        path("accounts/logout/", people.Logout.as_view(), name="account_logout"),
+        path("accounts/password/", people.PasswordChange.as_view(), name="account_change_password"),
+    ]
 
 urlpatterns = native + standard

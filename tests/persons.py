@@ -82,7 +82,11 @@ class Person:
 
     def post(self, path: str, page: str | None = None, **fields: str) -> Answer:
         """Fill in the form of `page`, which is that of `path` mostly, and send it."""
-        hidden = HIDDEN.search(self.get(page or path).text)
+        return self.fill(self.get(page or path), path, **fields)
+
+    def fill(self, seen: Answer, path: str, **fields: str) -> Answer:
+        """Fill in the form of a page that is open, and send it."""
+        hidden = HIDDEN.search(seen.text)
         token = {"csrfmiddlewaretoken": hidden[1]} if hidden else {}
         return self.ask("POST", path, urlencode(token | fields).encode(), Content_Type=FORM)
 

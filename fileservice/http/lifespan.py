@@ -268,6 +268,8 @@ def open_ledger(options: Options, executor: ThreadPoolExecutor) -> Ledger:
         ledger = Ledger(options.database, executor)
         ledger.find("")
         Registry(ledger).find("")
+        if options.uses_allauth:
+            ledger.row("SELECT id FROM mfa_authenticator WHERE type = ? LIMIT 1", "")
     except sqlite3.OperationalError as error:
         raise CannotStart(
             f"fileservice.E010: the database {options.database} is not ready ({error}); "

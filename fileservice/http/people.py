@@ -119,6 +119,7 @@ class Login(views.LoginView):
     """GET and POST /accounts/login/."""
 
     form_class = LoginForm
+    extra_context = {"sign_on": settings.OPTIONS.sign_on}
 
     def post(self, request: HttpRequest, *args: str, **kwargs: object) -> HttpResponse:
         """Log in."""
@@ -131,8 +132,13 @@ class Login(views.LoginView):
         """Begin the session of who showed the right password."""
         attempts.give_back(form.counted)
         user = form.get_user()
-        begin_session(self.request, user, BY_PASSWORD)
-        response = HttpResponseRedirect(self.get_success_url())
+        if settings.OPTIONS.uses_allauth:
+            from fileservice.http import signon
+
+            response = signon.begin_session(self.request, user, self.get_success_url())
+        else:
+            begin_session(self.request, user, BY_PASSWORD)
+            response = HttpResponseRedirect(self.get_success_url())
         remember_browser(self.request, response, user.get_username())
         return response
 
@@ -203,6 +209,7 @@ def account(request: HttpRequest) -> HttpResponse:
     context = {
         "sessions": sessions.of_user(user, datetime.now(UTC)),
         "this": sessions.id_of(request.session.session_key),
+        "options": settings.OPTIONS,
     }
     return render(request, "registration/account.html", context)
 
