@@ -9,11 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Model, QuerySet
+from django.db.models import Case, F, Model, QuerySet, Value, When
 from django.http import HttpRequest
 
 from fileservice.actors import EVERYTHING, Actor
@@ -109,6 +110,22 @@ class Looked(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stub
         return bool(request.user.is_active and request.user.is_superuser)
 
 
+def released() -> dict[str, Any]:
+    """Return what becomes of files that were withheld: what was not scanned yet has to be first."""
+    if settings.OPTIONS.clamd is None:
+        return {"state": "ready", "finding": ""}
+    state = Case(When(finding="", then=Value("unscanned")), default=Value("ready"))
+    return {"state": state, "finding": ""}
+
+
+RESCAN = change(
+    "file.rescan",
+    "Scan again",
+    where={"state__in": ["ready", "infected", "withheld"]},
+    to=lambda: {"state": "unscanned", "finding": ""},
+)
+
+
 @admin.register(File)
 class FileAdmin(Looked):
     """Files, which can be withheld at once and expired; the sweep removes what has expired."""
@@ -129,8 +146,9 @@ class FileAdmin(Looked):
             "file.release",
             "Release what was withheld",
             where={"state": "withheld"},
-            to=lambda: {"state": "ready"},
+            to=released,
         ),
+        *([RESCAN] if settings.OPTIONS.clamd else []),
         change("file.expire", "Expire now", where={}, to=now("expires_at")),
     ]
 
@@ -289,7 +307,7 @@ class WebhookAdmin(Looked):
 
     list_display = ["url", "user", "events", "created_at", "paused_at"]
     list_select_related = ["user"]
-    exclude = ["secret"]
+    exclude = ["secret", "old_secret"]
     actions = [
         change("webhook.pause", "Pause", where={"paused_at": None}, to=now("paused_at")),
         change(

@@ -14,6 +14,7 @@ from django.db.models import F, Q
 
 from fileservice.actors import Actor
 from fileservice.audit import Entry, record
+from fileservice.events import Event, tell
 from fileservice.ledger import Ledger, select_by, stored
 from fileservice.models import Lease, Share
 from fileservice.shares import KnownShare, Subject
@@ -134,6 +135,8 @@ def take(
     Lease.objects.update_or_create(id=visitor.id, defaults={"share_id": share_id, **terms})
     Lease.objects.filter(share_id=share_id, until__lte=now).delete()
     record(Entry(by, "share.download", share_id, subject.name, subject.sha256))
+    user_id = Share.objects.values_list("user_id", flat=True).get(id=share_id)
+    tell(Event("share.download", user_id, {"share_id": share_id, **subject._asdict()}))
     return HeldLease(visitor.id, share_id, now, now + WINDOW)
 
 

@@ -10,17 +10,21 @@ import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pikepdf
 import pytest
+from django.conf import settings
 from pytest_django import DjangoDbBlocker
 
 from fileservice import scanning
 from fileservice.actors import ANYBODY
+from fileservice.admin import released
 from fileservice.clamd import Clamd, ScannerFailed, TooLargeToScan, finding_of
+from fileservice.models import File
 from fileservice.names import clean_name
 from fileservice.options import DATABASE
 from fileservice.recipients import NOBODY
@@ -219,6 +223,34 @@ def test_each_scan_is_on_record(guarded: Server) -> None:
 
     assert {id: act for id, act in entries if id in sent} == sent
     assert len([id for id, _ in entries if id in sent]) == len(sent)
+
+
+async def test_what_is_released_before_it_was_scanned_is_scanned_first(
+    tmp_path: Path,
+    migrated: Path,
+    django_db_blocker: DjangoDbBlocker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def release(**found: str) -> tuple[str, str]:
+        told = {"name_changed": False, "size": 0, "created_at": datetime.now(UTC)}
+        row = File.objects.create(id="a", key="a", state="withheld", **told, **found)
+        File.objects.update(**released())
+        row.refresh_from_db()
+        row.delete()
+        return row.state, row.finding
+
+    def with_scanner(address: Path | None) -> None:
+        monkeypatch.setattr(settings, "OPTIONS", replace(settings.OPTIONS, clamd=address))
+
+    with service_in(tmp_path, migrated, django_db_blocker) as service:
+        async with service.worker() as worker:
+            with_scanner(Path("/nowhere"))
+            new = await worker.ledger.run(release)
+            too_large = await worker.ledger.run(lambda: release(finding="It is too large."))
+            with_scanner(None)
+            unguarded = await worker.ledger.run(release)
+
+    assert (new, too_large, unguarded) == (("unscanned", ""), ("ready", ""), ("ready", ""))
 
 
 def state_in(server: Server, id: str) -> str:

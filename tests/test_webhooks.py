@@ -30,7 +30,10 @@ from fileservice.errors import BadUrl, BadValue, FileserviceError, Forbidden, No
 from fileservice.events import EVENTS, Event, tell
 from fileservice.fetch.session import SharedSession
 from fileservice.ledger import Ledger, StoredFile, insert
-from fileservice.models import AuditEntry, Delivery, Webhook
+from fileservice.lending import Visitor
+from fileservice.lending import take as lend
+from fileservice.models import AuditEntry, Delivery, Share, Webhook
+from fileservice.shares import Subject
 from fileservice.uploads import unguessable
 from fileservice.webhooks import (
     MAX_HOOKS,
@@ -409,6 +412,32 @@ async def test_only_who_owns_it_and_asked_for_it_is_told(hooked: Hooked) -> None
     assert len(one) == len(await hooked.rows()) == 1
     due = await hooked.ledger.commit(take, "here", Counter(), 16, datetime.now(UTC))
     assert due == []
+
+
+async def test_who_shares_is_told_of_each_download_that_begins(hooked: Hooked) -> None:
+    subject = Subject("file", "f" * 26, "a.txt", "0" * 64)
+
+    def begin() -> None:
+        file = replace(file_named("a.txt"), id=subject.id)
+        insert([(file, ANYBODY)])
+        terms = {"user_id": hooked.ada.user_id, "file_id": file.id, "created_at": NOW}
+        share = Share.objects.create(id="s" * 26, **terms)
+        for visitor in ("one", "one", "other"):
+            lend(share.id, Visitor(visitor, None, False), subject, ANYBODY, datetime.now(UTC))
+
+    async with other_host(Heard()) as host:
+        await hooked.hook(host)
+        await hooked.ledger.commit(begin)
+    rows = await hooked.rows()
+
+    assert [row.event for row in rows] == ["share.download"] * 2
+    assert json.loads(rows[0].content)["data"] == {
+        "share_id": "s" * 26,
+        "kind": "file",
+        "id": "f" * 26,
+        "name": "a.txt",
+        "sha256": "0" * 64,
+    }
 
 
 async def test_what_is_undone_is_told_to_nobody(hooked: Hooked) -> None:
