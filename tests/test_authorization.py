@@ -261,6 +261,20 @@ NATIVE: dict[str, list[Ask]] = {
         Ask("POST", with_account, 422, "/api/v1/tokens", MERGE, b"{}"),
     ],
     "api/v1/tokens/<int:id>": [Ask("DELETE", with_account, 404, "/api/v1/tokens/1000000")],
+    "api/v1/webhooks": [
+        Ask("GET", READ, 200, "/api/v1/webhooks"),
+        Ask("POST", READ, 422, "/api/v1/webhooks", MERGE, b"{}"),
+    ],
+    "api/v1/webhooks/<int:id>": [Ask("GET DELETE", READ, 404, "/api/v1/webhooks/1000000")],
+    "api/v1/webhooks/<int:id>/deliveries": [
+        Ask("GET", READ, 404, "/api/v1/webhooks/1000000/deliveries"),
+    ],
+    **{
+        f"api/v1/webhooks/<int:id>/{verb}": [
+            Ask("POST", READ, 404, f"/api/v1/webhooks/1000000/{verb}")
+        ]
+        for verb in ("pause", "resume", "rotate", "test")
+    },
     "api/v1/quota": [Ask("GET", READ, 200, "/api/v1/quota")],
 }
 # Django says itself which methods it knows, and forms are refused without its token.

@@ -13,6 +13,7 @@ PDF: Final = {"application/pdf": {"schema": BYTES}}
 JSON_OBJECT: Final = {"application/json": {"schema": {"type": "object"}}}
 PLAIN: Final = {"text/plain": {"schema": TEXT}}
 TOLD: Final = {**JSON_OBJECT, **PLAIN, "text/html": {"schema": TEXT}}
+TEXT_OR_PAGE: Final = {**PLAIN, "text/html": {"schema": TEXT}}
 # What went wrong: as JSON, a line or a page, as `Accept` wants it.
 WRONG: Final = {
     "description": "What went wrong, as `Accept` wants it told",
@@ -175,6 +176,14 @@ CERTIFICATES = "certificates"
 
 BYTE_ROUTES: Final[Described] = {
     "/files/": {
+        "put": route(
+            "Send a bare file without a name",
+            FILES,
+            {201: CREATED_FILES},
+            *(DIGEST, COMPLETE, LENGTH),
+            scope="upload",
+            body=ANYTHING,
+        ),
         "post": route(
             "Send files by a form, or begin a resumable upload",
             FILES,
@@ -253,6 +262,7 @@ BYTE_ROUTES: Final[Described] = {
     },
     "/certificates/{id}": given_out("a certificate", CERTIFICATES, PDF, ID, INLINE),
     "/verify/": {
+        "get": route("How to verify a certificate", CERTIFICATES, {200: TEXT_OR_PAGE}),
         "post": route(
             "Say whether a file is a certificate of this service",
             CERTIFICATES,
