@@ -105,6 +105,38 @@ async def test_the_link_to_keep_shows_a_file_and_deletes_it(server: Server, tab:
     await expect(names_on(tab.page)).to_have_count(0)
 
 
+async def test_a_file_is_shared_by_a_form_and_downloaded_by_a_page(
+    server: Server, browser: Browser, tab: Tab
+) -> None:
+    await send(tab.page, server.url, named("report.txt", b"a report"))
+    await tab.page.get_by_role("link", name="Keep").click()
+    await tab.page.get_by_label("Downloads").fill("1")
+    await tab.page.get_by_label("Password").fill(PASSWORD)
+    await tab.page.get_by_role("button", name="Make a link").click()
+    await expect(tab.page.get_by_text("0 of 1")).to_be_visible()
+    link = await tab.page.get_by_role("link", name="/s/").get_attribute("href")
+
+    async with opened(browser, java_script_enabled=False) as guest:
+        await guest.page.goto(link)
+        await guest.page.get_by_label("Password").fill(PASSWORD)
+        await guest.page.get_by_role("button", name="Go on").click()
+        await expect(title_of(guest.page)).to_have_text("report.txt")
+        code = guest.page.get_by_role("img", name="QR code of this link")
+        await expect(code).to_have_js_property("complete", True)
+        for _ in range(2):
+            found = await saved(guest.page, "link", "Download")
+            assert found == ("report.txt", b"a report")
+        await guest.page.reload()
+        await expect(guest.page.get_by_text("You have begun a download.")).to_be_visible()
+        assert guest.complaints == []
+
+    await tab.page.reload()
+    await expect(tab.page.get_by_text("1 of 1")).to_be_visible()
+    await tab.page.get_by_role("button", name="Revoke").click()
+    await expect(tab.page.get_by_text("revoked")).to_be_visible()
+    assert tab.complaints == []
+
+
 async def test_another_browser_sees_nothing_of_them(
     server: Server, browser: Browser, tab: Tab
 ) -> None:

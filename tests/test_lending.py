@@ -118,6 +118,7 @@ async def test_an_address_finds_the_lease_of_a_program_and_of_no_browser(world: 
     assert world.find(browser) is None
     assert world.find(at_home._replace(address="192.0.2.2")) is None
     assert world.find(at_home._replace(address=None)) is None
+    assert world.find(at_home, NOW + WINDOW) is None
 
 
 async def test_a_lease_ends_a_day_after_it_was_cut(world: World) -> None:
@@ -195,9 +196,11 @@ async def test_a_lease_that_nobody_used_is_given_back(world: World) -> None:
 async def test_a_lease_that_somebody_has_joined_is_not_given_back(world: World) -> None:
     lease = await world.take(ADA)
     assert lease is not None
-    await world.take(ADA)
+    joined = await world.take(ADA)
+    assert joined is not None
 
-    await world.leases.give_back(lease, world.subject, ANYBODY)
+    for held in (lease, joined):
+        await world.leases.give_back(held, world.subject, ANYBODY)
 
     assert (world.downloads, world.find(ADA) is None) == (1, False)
 
