@@ -15,7 +15,8 @@ FileserviceError
   ShareEnded 410
   DropClosed 410
   PreconditionFailed 412
-  TooLarge 413             LengthExceeded, TooManyParts, QuotaExceeded, DropFull
+  TooLarge 413             LengthExceeded, TooManyParts, QuotaExceeded, DropFull,
+                           TooManyEntries
   UnsupportedRequest 415
   RangeNotSatisfiable 416
   Unprocessable 422        TemplateError (pdf.errors), BadValue, BadList, BadField
@@ -283,6 +284,13 @@ class DropFull(TooLarge):
 
     code = "drop_full"
     title = "Box is full"
+
+
+class TooManyEntries(TooLarge):
+    """The parcel has, or would have, more files than a parcel may have."""
+
+    code = "too_many_entries"
+    title = "Too many files"
 
 
 class UnsupportedRequest(FileserviceError):

@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from django.db import Error
 
-from fileservice import ledger as rows
-from fileservice import reservations
+from fileservice import entries, reservations
 from fileservice.actors import Actor
 from fileservice.errors import FileserviceError, ServiceUnavailable
 from fileservice.leases import this_process
@@ -111,6 +110,11 @@ class Room:
         await self._quotas.add(self.id, self._to, files, by)
         self.settled = True
 
+    def counting(self, files: Sequence[StoredFile]) -> Callable[[], None]:
+        """Return what counts files, to be committed with them; they are `settled` then."""
+        size = sum(file.size for file in files)
+        return partial(reservations.settle, self.id, self._to, size, len(files))
+
 
 class Quotas:
     """What is reserved by one worker, and by what limits."""
@@ -156,7 +160,13 @@ class Quotas:
         """Return whose an upload becomes that was begun before."""
         subject = subject_of(held.user_id, held.address) if self._is_limited else ""
         return Recipient(
-            held.user_id, held.sender, held.address, subject, held.restricted, held.drop_id
+            held.user_id,
+            held.sender,
+            held.address,
+            subject,
+            held.restricted,
+            held.drop_id,
+            parcel_id=held.parcel_id,
         )
 
     def rest_of(self, held: Resumable) -> Room | None:
@@ -267,5 +277,5 @@ def add_of(room: Room | None) -> Callable[[Sequence[StoredFile], Actor], Awaitab
 
 def add(id: str, to: Recipient, files: Sequence[StoredFile], by: Actor) -> None:
     """Insert files, and count them."""
-    rows.insert([(file, by) for file in files])
+    entries.insert([(file, by) for file in files])
     reservations.settle(id, to, sum(file.size for file in files), len(files))

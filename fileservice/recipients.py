@@ -17,6 +17,7 @@ class Recipient:
         restricted: not for all who have its link.
         drop_id: the box that it is put into; None where there is none.
         media_types: that may come; all where none.
+        parcel_id: of what it becomes a part; None where it is none.
     """
 
     user_id: int | None = None
@@ -26,6 +27,7 @@ class Recipient:
     restricted: bool = False
     drop_id: str | None = None
     media_types: tuple[str, ...] = ()
+    parcel_id: str | None = None
 
     @property
     def is_counted(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 from django.db import connection
 
-from fileservice import ledger as files
+from fileservice import entries
 from fileservice.actors import Actor
 from fileservice.errors import BadRequest
 from fileservice.leases import FREE
@@ -167,6 +167,7 @@ class Resumables:
 
         Raises:
             BadRequest: a part of a final one is not finished.
+            TooManyEntries: see `entries.check_room`.
         """
         return await self._ledger.commit(add, resumable, *more)
 
@@ -253,6 +254,8 @@ class Resumables:
 
 def add(resumable: Resumable, *more: Callable[[], None]) -> Resumable:
     """Insert a row, unless it is a final one that is there already."""
+    if resumable.parcel_id is not None:
+        entries.check_room(resumable.parcel_id, 1)
     row = {name: getattr(resumable, name) for name in COLUMNS}
     row["parts"] = json.dumps(resumable.parts) if resumable.parts else ""
     if resumable.kind == "final":
@@ -271,7 +274,7 @@ def add_finished(
 ) -> None:
     """Insert a row, and that of its file."""
     add(resumable, *more)
-    files.insert([(file, by)])
+    entries.insert([(file, by)])
 
 
 def hold_parts(final: Resumable) -> None:
@@ -352,7 +355,7 @@ def finish(
     done = {"state": "finished", "length": held.length, "offset": held.offset}
     note(held, {**done, "until": FREE, "asked": False})
     if file is not None:
-        files.insert([(file, by)])
+        entries.insert([(file, by)])
     if held.parts:
         ResumableUpload.objects.filter(id__in=held.parts).update(expires_at=parts_expire)
         release(*held.parts)

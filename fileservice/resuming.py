@@ -116,7 +116,7 @@ class Resuming:
         check_room(self._storage, limits, resumable.length or 0)
         name = CleanName(resumable.name, resumable.name_changed)
         now = datetime.now(UTC)
-        upload = Upload(self._storage, name, to=to, now=now)
+        upload = Upload(self._storage, name, to=to, now=now, path=resumable.path)
         async with upload, self._quotas.room(upload.id, to, resumable.length) as room:
             await upload.append(chunks, limits)
             await upload.seal()

@@ -16,10 +16,12 @@ from itertools import batched
 from django.db import Error
 
 from fileservice import attempts, delivering, reservations, sessions
+from fileservice.actors import THE_SERVICE
 from fileservice.duties import Duties, Turn, TurnLost
 from fileservice.errors import FileserviceError
 from fileservice.expiry import Expiry, forget_leases
 from fileservice.ledger import Ledger
+from fileservice.parcels import Parcels
 from fileservice.quotas import give_back_abandoned
 from fileservice.storage import Storage
 from fileservice.tasks import beside
@@ -45,20 +47,22 @@ class Swept:
         uploads: that were not finished in time, parts that nobody joined, and those that failed.
         drafts: bytes that were to become a file, and that no upload goes on with.
         blobs: bytes of a file without its row.
+        parcels: whose time was up, with their files.
     """
 
     files: int = 0
     uploads: int = 0
     drafts: int = 0
     blobs: int = 0
+    parcels: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.files or self.uploads or self.drafts or self.blobs)
+        return any((self.files, self.uploads, self.drafts, self.blobs, self.parcels))
 
     def __str__(self) -> str:
         return (
             f"Removed: files {self.files}, uploads {self.uploads}, drafts {self.drafts},"
-            f" blobs {self.blobs}."
+            f" blobs {self.blobs}, parcels {self.parcels}."
         )
 
 
@@ -68,6 +72,7 @@ class Sweeper:
     def __init__(self, ledger: Ledger, storage: Storage) -> None:
         self._ledger = ledger
         self._expiry = Expiry(ledger)
+        self._parcels = Parcels(ledger, storage)
         self._storage = storage
         self._duties = Duties(ledger)
 
@@ -88,6 +93,7 @@ class Sweeper:
         swept = Swept()
         async with self._duties.turn(DUTY, done_before=done_before) as turn:
             now = datetime.now(UTC)
+            await self._sweep_parcels(turn, swept, now)
             await self._sweep_files(turn, swept, now)
             await self._sweep_uploads(turn, swept, now)
             await self._sweep_drafts(turn, swept, now - grace)
@@ -100,6 +106,13 @@ class Sweeper:
     async def holder(self) -> str:
         """Say who sweeps now, as host and process; empty where nobody does."""
         return await self._duties.holder(DUTY)
+
+    async def _sweep_parcels(self, turn: Turn, swept: Swept, now: datetime) -> None:
+        while ids := await self._parcels.expired(now, IDS_AT_ONCE):
+            for id in ids:
+                await turn.keep()
+                await self._parcels.sweep(id, THE_SERVICE)
+                swept.parcels += 1
 
     async def _sweep_files(self, turn: Turn, swept: Swept, now: datetime) -> None:
         """Remove files whose time is up."""

@@ -12,9 +12,11 @@ from typing import Self
 
 from django.db import Error
 
+from fileservice import entries
 from fileservice.actors import Actor
 from fileservice.errors import (
     DigestMismatch,
+    FileserviceError,
     InsufficientStorage,
     ServiceUnavailable,
     TooLarge,
@@ -60,18 +62,23 @@ class Upload:
         key: for the link to keep.
         size: bytes so far.
         to: whose it becomes.
+        path: in its parcel, where it becomes part of one.
     """
 
-    def __init__(self, storage: Storage, name: CleanName, *, to: Recipient, now: datetime) -> None:
+    def __init__(
+        self, storage: Storage, name: CleanName, *, to: Recipient, now: datetime, path: str = ""
+    ) -> None:
         self.id = unguessable()
         self.key = unguessable()
         self.name = name
         self.to = to
+        self.path = path
         self.created_at = now
         self.sha256 = ""
         self._head = b""
         self._storage = storage
         self._incoming: Incoming = storage.create(self.id)
+        self._incoming.counts_all = to.parcel_id is not None
         self._may_have_row = False
 
     async def __aenter__(self) -> Self:
@@ -167,6 +174,8 @@ class Upload:
             restricted=self.to.restricted,
             drop_id=self.to.drop_id,
             address=self.to.address,
+            parcel_id=self.to.parcel_id,
+            path=self.path,
             crc32=self._incoming.crc32,
             state=state,
         )
@@ -186,6 +195,7 @@ async def finish(
 
     Raises:
         ServiceUnavailable: the database is busy; no file was made.
+        FileserviceError: what commits them refuses them; no file was made.
     """
     files = [upload.stored(ledger.arrival_state) for upload in uploads]
     # Where the wait is cancelled the commit goes on: better bytes without a row, which are
@@ -193,16 +203,35 @@ async def finish(
     for upload in uploads:
         upload.keep()
     try:
-        await (add or ledger.add)(files, by)
+        await (add or adding(ledger, files))(files, by)
     except asyncio.CancelledError:
         await ledger.settle()
         raise
-    except (Error, ServiceUnavailable):
+    except (Error, FileserviceError):
         for upload in uploads:
             upload.keep(keep=False)
         raise
     await ledger.arrived(*(file.id for file in files))
-    return [ledger.find(file.id) or file for file in files] if ledger.quarantine else files
+    if ledger.quarantine or is_for_parcel(files):
+        return [ledger.find(file.id) or file for file in files]
+    return files
+
+
+def is_for_parcel(files: Sequence[StoredFile]) -> bool:
+    """Tell whether files become part of a parcel, where they may get other names."""
+    return any(file.parcel_id for file in files)
+
+
+def adding(ledger: Ledger, files: Sequence[StoredFile]) -> Add:
+    """Return what commits files that nobody counts."""
+    if not is_for_parcel(files):
+        return ledger.add
+
+    async def add(files: Sequence[StoredFile], by: Actor) -> None:
+        # Not with the files of others: it may be refused.
+        await ledger.commit(entries.insert, [(file, by) for file in files])
+
+    return add
 
 
 async def delete(ledger: Ledger, storage: Storage, file: StoredFile, by: Actor) -> bool:

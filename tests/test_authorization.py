@@ -197,6 +197,27 @@ NATIVE: dict[str, list[Ask]] = {
     ],
     "drops/<str:id>": [Ask("GET DELETE", users_to("upload"), 404, f"/drops/{NONE}")],
     "drops/<str:id>/revoke": [Ask("POST", users_to("upload"), 404, f"/drops/{NONE}/revoke")],
+    "parcels/": [Ask("POST", UPLOAD, 415, "/parcels/", TEXT)],
+    "parcels/<str:key>": [
+        Ask("GET", theirs, 200, "/parcels/{parcel}"),
+        Ask("GET", anybody, 200, "/parcels/{parcel_key}"),
+        Ask("DELETE", anybody, 404, "/parcels/{parcel}"),
+        Ask("POST", UPLOAD, 404, "/parcels/{parcel}"),
+        Ask("POST", UPLOAD, 415, "/parcels/{parcel_key}", TEXT),
+    ],
+    "parcels/<str:key>/": [
+        Ask("GET DELETE", anybody, 404, f"/parcels/{NONE}/"),
+        Ask("POST", UPLOAD, 404, "/parcels/{parcel}/", {**TUS, "Upload-Length": "5"}),
+        Ask("POST", UPLOAD, 201, "/parcels/{parcel_key}/", {**TUS, "Upload-Length": "5"}),
+    ],
+    r"^parcels/(?P<key>[^/]+)/(?P<rest>[\s\S]+)$": [
+        Ask("GET", theirs, 200, "/parcels/{parcel}/a.zip"),
+        Ask("GET", anybody, 200, "/parcels/{parcel_key}/a.zip"),
+        Ask("PUT", UPLOAD, 404, "/parcels/{parcel}/a.txt"),
+        Ask("PUT", UPLOAD, 201, "/parcels/{parcel_key}/a.txt", body=b"hello"),
+        Ask("DELETE", anybody, 404, "/parcels/{parcel}/a.txt"),
+        Ask("POST", anybody, 404, "/parcels/{parcel}/delete"),
+    ],
     "certificate": [Ask("GET", ISSUE, 404, "/certificate?template=none")],
     "certificates/": [Ask("POST", ISSUE, 415, "/certificates/", TEXT)],
     "certificates/<str:id>": [Ask("GET", anybody, 404, f"/certificates/{NONE}")],
@@ -411,6 +432,15 @@ def told(client: Client, who: Who, method: str, ask: Ask, names: Mapping[str, st
     return client.ask(method, path, ask.body or None, {**ask.headers, **who.headers})
 
 
+def parcel_of(server: Server, who: Who) -> dict[str, str]:
+    """Make a parcel that is restricted, of one file, and return its names."""
+    headers = {**who.headers, **JSON, "Content-Type": "application/json"}
+    made = server.ask("POST", "/parcels/", b'{"restricted": true}', headers).json
+    key = made["manage_url"].rpartition("/")[2]
+    assert server.ask("PUT", f"/parcels/{key}/a", b"hello", {**who.headers}).status == 201
+    return {"parcel": made["id"], "parcel_key": key}
+
+
 def test_each_is_let_in_where_the_table_says(service: Server, access: Access) -> None:
     everyone = everybody(service)
     owner = next(who for who in everyone if who.name == "token of owner for upload")
@@ -422,7 +452,8 @@ def test_each_is_let_in_where_the_table_says(service: Server, access: Access) ->
         restrict = "UPDATE fileservice_file SET restricted = 1 WHERE id = ?"
         rows.execute(restrict, (sent[0]["id"],))
     key = sent[0]["manage_url"].rpartition("/")[2]
-    names = {"id": sent[0]["id"], "key": key, "open": sent[1]["id"]}
+    parcel = parcel_of(service, owner)
+    names = {"id": sent[0]["id"], "key": key, "open": sent[1]["id"], **parcel}
     wrong = []
 
     with service.client() as client:

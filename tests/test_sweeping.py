@@ -22,7 +22,7 @@ from tests.conftest import START_SECONDS, Server, manage, serving
 DAY = 24 * 3600
 MIB = 1 << 20
 FREE = datetime(1970, 1, 1, tzinfo=UTC)
-NOTHING = "Removed: files 0, uploads 0, drafts 0, blobs 0.\n"
+NOTHING = "Removed: files 0, uploads 0, drafts 0, blobs 0, parcels 0.\n"
 
 
 def age(path: Path, seconds: int) -> None:
@@ -193,7 +193,9 @@ def swept(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 file = stack.enter_context((root / "uploads" / place).open("rb"))
                 fcntl.flock(file, fcntl.LOCK_EX)
         done = manage(root, "sweep", "--grace", "0")
-        assert done.stdout == "Removed: files 0, uploads 7, drafts 2, blobs 2.\n", done.stderr
+        assert done.stdout == "Removed: files 0, uploads 7, drafts 2, blobs 2, parcels 0.\n", (
+            done.stderr
+        )
         again = manage(root, "sweep", "--grace", "0")
         assert again.stdout == NOTHING, again.stderr
     return root
@@ -221,7 +223,9 @@ def test_a_sweep_removes_what_is_old_and_belongs_to_no_file(migrated: Path) -> N
 
         done = manage(running.root, "sweep", ACCESS="open")
 
-        assert done.stdout == "Removed: files 0, uploads 0, drafts 1, blobs 1.\n", done.stderr
+        assert done.stdout == "Removed: files 0, uploads 0, drafts 1, blobs 1, parcels 0.\n", (
+            done.stderr
+        )
         assert running.stored() == sorted([kept, fresh, young])
         assert not draft.exists()
         assert not orphan.exists()

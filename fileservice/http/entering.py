@@ -2,14 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from django.core.handlers.asgi import ASGIRequest
 
 from fileservice.actors import Actor
 from fileservice.drops import KnownDrop
+from fileservice.entries import absent as no_such_parcel
 from fileservice.errors import Unauthorized
 from fileservice.http.auth import admit
 from fileservice.http.lifespan import Resources, resources_of
 from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import browser_of, sender_of
+from fileservice.parcels import StoredParcel
 from fileservice.recipients import Recipient
 from fileservice.resumables import Resumable
 from fileservice.uploads import Limits
@@ -94,6 +99,34 @@ def limits_in(drop: KnownDrop, limits: Limits) -> Limits:
     if most is None or most >= limits.file_bytes:
         return limits
     return replace(limits, request_bytes=most, file_bytes=most, set_by="a limit of this box")
+
+
+def into_parcel(key: str) -> Enter:
+    """Return what lets in who may upload here, for the parcel of a link to keep."""
+
+    async def enter(request: NativeRequest) -> Entrance:
+        return into(await by_right(request), kept_parcel(request, key))
+
+    return enter
+
+
+def into(entrance: Entrance, parcel: StoredParcel) -> Entrance:
+    """Return what is decided of an upload that becomes part of a parcel."""
+    restricted = entrance.to.restricted or parcel.restricted
+    return replace(entrance, to=replace(entrance.to, parcel_id=parcel.id, restricted=restricted))
+
+
+def kept_parcel(request: ASGIRequest, key: str) -> StoredParcel:
+    """
+    Return the parcel of a link to keep.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = resources_of(request).parcels.find_by_key(key, datetime.now(UTC))
+    if found is None:
+        raise no_such_parcel()
+    return found
 
 
 def limits_of(resources: Resources) -> Limits:

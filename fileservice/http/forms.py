@@ -93,8 +93,11 @@ class Form:
     has been taken.
     """
 
-    def __init__(self, chunks: AsyncIterator[bytes], boundary: bytes) -> None:
+    def __init__(
+        self, chunks: AsyncIterator[bytes], boundary: bytes, most_parts: int = LARGEST_FORM_PARTS
+    ) -> None:
         self._chunks = chunks
+        self._most_parts = most_parts
         self._events: deque[Part | memoryview | Mark] = deque()
         self._closing = b"\r\n--" + boundary + b"--"
         self._headers: list[tuple[bytearray, bytearray]] = []
@@ -196,8 +199,8 @@ class Form:
 
     def _on_part_begin(self) -> None:
         self._parts += 1
-        if self._parts > LARGEST_FORM_PARTS:
-            raise TooManyParts(f"A form may have {LARGEST_FORM_PARTS} parts.")
+        if self._parts > self._most_parts:
+            raise TooManyParts(f"This form may have {self._most_parts} parts.")
         self._headers = []
 
     def _on_header_begin(self) -> None:

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 
 import fileservice
+from fileservice.archiving import Archiving
 from fileservice.backlog import Backlog
 from fileservice.batches.ordering import Desk
 from fileservice.batches.watch import Watch
@@ -40,6 +41,7 @@ from fileservice.lending import Leases
 from fileservice.localtemplates import LocalTemplates
 from fileservice.options import Options
 from fileservice.panels import Panels
+from fileservice.parcels import Parcels
 from fileservice.passwords import THREADS as PASSWORD_THREADS
 from fileservice.passwords import Passwords
 from fileservice.pictures import Pictures
@@ -92,6 +94,8 @@ class Resources:
     leases: Leases
     sessions: Sessions
     resuming: Resuming
+    parcels: Parcels
+    archiving: Archiving
     following: Following
     sweeper: Sweeper
     scanning: Scanning | None
@@ -165,6 +169,9 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         resuming = Resuming(
             storage, ledger, resumables, following, quotas, drops, lifetime=lifetime
         )
+        parcels = Parcels(ledger, storage)
+        archiving = Archiving(ledger, storage, parcels)
+        stack.push_async_callback(archiving.close)
         backlog = Backlog(ledger)
         session = SharedSession(tuple(options.fetch_allow_networks))
         session.get()
@@ -195,6 +202,8 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             leases=Leases(ledger),
             sessions=Sessions(ledger, settings.AUTHENTICATION_BACKENDS),
             resuming=resuming,
+            parcels=parcels,
+            archiving=archiving,
             following=following,
             sweeper=Sweeper(ledger, storage),
             scanning=scanning,

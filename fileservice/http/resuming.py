@@ -16,6 +16,7 @@ from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import check_origin
 from fileservice.ledger import StoredFile
 from fileservice.names import clean_name
+from fileservice.paths import clean_path
 from fileservice.recipients import Recipient
 from fileservice.resumables import Kind, Resumable
 from fileservice.uploads import unguessable
@@ -35,15 +36,17 @@ def new_resumable(
     """
     Return an upload under the client's `name` that is still to be started.
 
+    Where it is for a parcel, folders may come before the name.
+
     Raises:
         BadName: see `clean_name`.
     """
-    clean = clean_name(name)
+    clean = clean_name(name) if to.parcel_id is None else clean_path(name)
     now = datetime.now(UTC)
     return Resumable(
         id=unguessable(),
         key=unguessable(),
-        name=clean.text,
+        name=clean.text.rpartition("/")[2],
         name_changed=clean.changed,
         kind=kind,
         state="open",
@@ -60,6 +63,8 @@ def new_resumable(
         restricted=to.restricted,
         drop_id=to.drop_id,
         address=to.address,
+        parcel_id=to.parcel_id,
+        path=clean.text if to.parcel_id else "",
     )
 
 

@@ -1,5 +1,7 @@
 """Resumable uploads by tus 1.0.0 (tus.io): creation at /files/, the rest at /uploads/<key>."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -17,7 +19,7 @@ from fileservice.errors import (
     UnsupportedRequest,
 )
 from fileservice.http.downloading import absent
-from fileservice.http.entering import Enter, Entrance, admit_to, by_right
+from fileservice.http.entering import Enter, Entrance, admit_to, by_right, into, kept_parcel
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import UNNAMED
 from fileservice.http.requests import NativeRequest
@@ -87,6 +89,7 @@ async def create(request: NativeRequest, enter: Enter = by_right) -> HttpRespons
     if has_body and request.META.get("CONTENT_TYPE") != CONTENT_TYPE:
         raise wrong_type()
     resources = resources_of(request)
+    entrance = into_named_parcel(request, entrance)
     wanted = wanted_of(request, entrance)
     if has_body and wanted.kind == "final":
         raise BadRequest("A final upload has no bytes but those of its parts.")
@@ -132,12 +135,34 @@ async def first_bytes(
         raise
 
 
+def into_named_parcel(request: ASGIRequest, entrance: Entrance) -> Entrance:
+    """
+    Return what is decided of an upload that may name its parcel; a part becomes no file.
+
+    Raises:
+        NotFound: there is no such parcel.
+    """
+    metadata = request.META.get("HTTP_UPLOAD_METADATA", "")
+    key = parse_metadata(metadata).get("parcel") if "parcel" in metadata else None
+    if request.META.get("HTTP_UPLOAD_CONCAT") == "partial":
+        return replace(entrance, to=replace(entrance.to, parcel_id=None))
+    return into(entrance, kept_parcel(request, key.decode(errors="replace"))) if key else entrance
+
+
+def path_in(pairs: Mapping[str, bytes]) -> bytes:
+    """Return the path that is told; Uppy says `null` of a file that was not in a folder."""
+    relative = pairs.get("relativePath", b"")
+    return pairs.get("path") or (b"" if relative == b"null" else relative)
+
+
 def wanted_of(request: ASGIRequest, entrance: Entrance) -> Resumable:
     """Return the upload that a request asks for."""
     concat = request.META.get("HTTP_UPLOAD_CONCAT")
     metadata = request.META.get("HTTP_UPLOAD_METADATA", "")
     pairs = parse_metadata(metadata)
     name = pairs.get("filename") or pairs.get("name") or UNNAMED
+    if entrance.to.parcel_id is not None:
+        name = path_in(pairs) or name
     if concat is not None and concat.startswith(FINAL):
         parts = [part_of(request, url, entrance) for url in concat.removeprefix(FINAL).split()]
         if not parts or length_of(request) is not None:

@@ -41,7 +41,8 @@ from fileservice.http.visitors import (
     needs_form_token,
 )
 from fileservice.ledger import StoredFile
-from fileservice.names import clean_name
+from fileservice.names import CleanName, clean_name
+from fileservice.paths import clean_path
 from fileservice.quotas import Room, add_of
 from fileservice.recipients import Recipient
 from fileservice.uploads import Upload, check_room, finish, unguessable
@@ -166,13 +167,12 @@ async def post_form(request: NativeRequest, enter: Enter = by_right) -> HttpResp
 
 
 def new_upload(request: NativeRequest, name: bytes, to: Recipient) -> Upload:
-    """Begin an upload under the client's `name`, for whom it is."""
-    return Upload(
-        resources_of(request).storage,
-        clean_name(name),
-        to=to,
-        now=datetime.now(UTC),
-    )
+    """Begin an upload under the client's `name`, for whom it is; a path, where for a parcel."""
+    storage, now = resources_of(request).storage, datetime.now(UTC)
+    if to.parcel_id is None:
+        return Upload(storage, clean_name(name), to=to, now=now)
+    path = clean_path(name)
+    return Upload(storage, CleanName(path.name, path.changed), to=to, now=now, path=path.text)
 
 
 async def receive(
