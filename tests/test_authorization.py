@@ -282,6 +282,14 @@ NATIVE: dict[str, list[Ask]] = {
         Ask("POST", with_account, 422, "/api/v1/tokens", MERGE, b"{}"),
     ],
     "api/v1/tokens/<int:id>": [Ask("DELETE", with_account, 404, "/api/v1/tokens/1000000")],
+    "api/v1/drops": [
+        Ask("GET", READ, 200, "/api/v1/drops"),
+        Ask("POST", UPLOAD, 422, "/api/v1/drops", MERGE, b"{}"),
+    ],
+    "api/v1/drops/<id>": [
+        Ask("GET", READ, 404, f"/api/v1/drops/{NONE}"),
+        Ask("DELETE", UPLOAD, 404, f"/api/v1/drops/{NONE}"),
+    ],
     "api/v1/webhooks": [
         Ask("GET", READ, 200, "/api/v1/webhooks"),
         Ask("POST", READ, 422, "/api/v1/webhooks", MERGE, b"{}"),

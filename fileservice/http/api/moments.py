@@ -1,10 +1,13 @@
 """Times as requests say them."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from fileservice.terms import LONGEST_DAYS
 
 # RFC 3339 5.6, where Python takes more of ISO 8601.
 MOMENT = re.compile(
@@ -29,24 +32,25 @@ def moment(text: object) -> datetime:
         raise ValueError(WRITTEN) from None
 
 
-def coming(text: object) -> datetime | None:
-    """
-    Return a time that is still to come, and within a hundred years; None for never.
+def coming(within: timedelta) -> Callable[[object], datetime | None]:
+    """Return what takes a time that is to come, and not farther away; None for never."""
 
-    Raises:
-        ValueError: it is none, or not to come.
-    """
-    if text is None:
-        return None
-    found, now = moment(text), datetime.now(UTC)
-    if not now < found < now + FARTHEST:
-        raise ValueError("The time has to be to come, within a hundred years.")
-    return found
+    def taken(text: object) -> datetime | None:
+        if text is None:
+            return None
+        found, now = moment(text), datetime.now(UTC)
+        if not now < found < now + within:
+            raise ValueError(f"The time has to be to come, within {within.days // 365} years.")
+        return found
+
+    return taken
 
 
-Expiry = Annotated[
-    datetime | None,
-    BeforeValidator(coming),
-    WithJsonSchema({"type": ["string", "null"], "format": "date-time"}),
-    Field(description="RFC 3339, to come; null for never"),
+JSON_SCHEMA = WithJsonSchema({"type": ["string", "null"], "format": "date-time"})
+MEANING = Field(description="RFC 3339, to come; null for never")
+
+# Of files and tokens, and of what is given to others.
+Expiry = Annotated[datetime | None, BeforeValidator(coming(FARTHEST)), JSON_SCHEMA, MEANING]
+TermsExpiry = Annotated[
+    datetime | None, BeforeValidator(coming(timedelta(days=LONGEST_DAYS))), JSON_SCHEMA, MEANING
 ]

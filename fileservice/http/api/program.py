@@ -12,7 +12,16 @@ from ninja.errors import HttpError, ValidationError
 
 import fileservice
 from fileservice.errors import BadField, BadRequest, FileserviceError, MethodNotAllowed, NotFound
-from fileservice.http.api import batches, certificates, files, quota, shares, tokens, webhooks
+from fileservice.http.api import (
+    batches,
+    certificates,
+    drops,
+    files,
+    quota,
+    shares,
+    tokens,
+    webhooks,
+)
 from fileservice.http.api.bodies import JsonParser
 from fileservice.http.requests import NativeRequest
 
@@ -59,7 +68,7 @@ program = Program(
     parser=JsonParser(),
     urls_namespace="api",
 )
-for nouns in (files, shares, certificates, batches, tokens, quota, webhooks):
+for nouns in (files, shares, drops, certificates, batches, tokens, quota, webhooks):
     program.add_router("", nouns.router)
 
 

@@ -14,7 +14,7 @@ from fileservice.http import shares as links
 from fileservice.http.api import files
 from fileservice.http.api.admission import needs
 from fileservice.http.api.lists import Body, Listed, Moment, Next, of_whom, page_of, place_of
-from fileservice.http.api.moments import Expiry
+from fileservice.http.api.moments import TermsExpiry
 from fileservice.http.lifespan import resources_of
 from fileservice.http.offers import subject_of
 from fileservice.http.requests import NativeRequest
@@ -68,7 +68,7 @@ class ShareTerms(Body):
     max_downloads: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = Field(
         default_factory=lambda: None, description="null for any number"
     )
-    expires_at: Expiry = Field(default_factory=lambda: None)
+    expires_at: TermsExpiry = Field(default_factory=lambda: None)
     note: str = Field(
         default_factory=str, max_length=MAX_NOTE_CHARACTERS, description="for who shares"
     )
