@@ -185,6 +185,7 @@ def file_of(held: Resumable, sha256: str, crc32: int | None, head: bytes) -> Sto
         sender=held.sender,
         user_id=held.user_id,
         restricted=held.restricted,
+        expires_at=held.file_expires_at,
         crc32=crc32,
         parcel_id=held.parcel_id,
         path=held.path,

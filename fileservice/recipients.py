@@ -1,13 +1,14 @@
 """Whose an upload becomes, and whom its bytes are counted for."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """
-    Whose an upload becomes.
+    Whose an upload becomes, and how it is kept.
 
     Attributes:
         user_id: None where nobody has said who it is.
@@ -18,6 +19,7 @@ class Recipient:
         drop_id: the box that it is put into; None where there is none.
         media_types: that may come; all where none.
         parcel_id: of what it becomes a part; None where it is none.
+        expires_at: of the file; aware, UTC; None for never.
     """
 
     user_id: int | None = None
@@ -28,6 +30,7 @@ class Recipient:
     drop_id: str | None = None
     media_types: tuple[str, ...] = ()
     parcel_id: str | None = None
+    expires_at: datetime | None = None
 
     @property
     def is_counted(self) -> bool:

@@ -54,6 +54,7 @@ class Resumable:
         parts: ids of what a final one is made of, in order.
         created_at: aware, UTC.
         expires_at: aware, UTC; counts while it is not finished, and for parts.
+        file_expires_at: of the file; aware, UTC; None for never.
         sender, user_id, restricted, parcel_id, path, drop_id, address: as of the file.
         fence: how often the lease was taken.
     """
@@ -75,6 +76,7 @@ class Resumable:
     sender: str
     user_id: int | None = None
     restricted: bool = False
+    file_expires_at: datetime | None = None
     parcel_id: str | None = None
     path: str = ""
     drop_id: str | None = None
@@ -88,8 +90,9 @@ class Resumable:
         for name in ("name_changed", "restricted"):
             known[name] = bool(known[name])
         known["parts"] = tuple(json.loads(known["parts"] or "[]"))
-        for name in ("created_at", "expires_at"):
-            known[name] = datetime.fromisoformat(str(known[name])).replace(tzinfo=UTC)
+        for name in ("created_at", "expires_at", "file_expires_at"):
+            if known[name] is not None:
+                known[name] = datetime.fromisoformat(str(known[name])).replace(tzinfo=UTC)
         return cls(**known)
 
     @property

@@ -1,5 +1,6 @@
 """Who may do what with what is here; nowhere else is that decided."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -143,5 +144,12 @@ def grantable(actor: Actor) -> frozenset[Scope]:
 
 
 def may_have_tokens_of(actor: Actor, user_id: int) -> bool:
-    """Tell whether an actor may make and revoke tokens that speak for a user."""
+    """Tell whether an actor may make tokens that speak for a user."""
     return actor.is_admin or actor.user_id == user_id
+
+
+def may_revoke(actor: Actor, user_id: int, scopes: Iterable[str]) -> bool:
+    """Tell whether an actor may end a token; by one that leaked only those are that may no more."""
+    if not may_have_tokens_of(actor, user_id):
+        return False
+    return actor.is_admin or actor.token_id is None or grantable(actor).issuperset(scopes)

@@ -17,7 +17,7 @@ from fileservice.audit import Entry, record
 from fileservice.errors import BadValue, Forbidden, ServiceUnavailable
 from fileservice.ledger import Ledger
 from fileservice.models import Token
-from fileservice.sharing import grantable, may_have_tokens_of
+from fileservice.sharing import grantable, may_have_tokens_of, may_revoke
 
 PREFIX = "fs_"
 TOKEN_BYTES = 32
@@ -145,7 +145,7 @@ class Tokens:
         End a token, and return whether this call did.
 
         It is False where there is none, where it was revoked before, and where it is somebody
-        else's: the same to who asks.
+        else's, or may more than the token that asks: the same to who asks.
         """
         return await self._ledger.commit(revoke, by, id, now)
 
@@ -272,7 +272,7 @@ def revoke(by: Actor, id: int, now: datetime) -> bool:
     """End a token."""
     there = Token.objects.filter(id=id, revoked_at=None)
     row = there.first()
-    if row is None or not may_have_tokens_of(by, row.user_id):
+    if row is None or not may_revoke(by, row.user_id, row.scopes.split()):
         return False
     there.update(revoked_at=now)
     record(Entry(by, "token.revoke", str(id), row.name))

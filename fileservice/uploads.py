@@ -172,6 +172,7 @@ class Upload:
             sender=self.to.sender,
             user_id=self.to.user_id,
             restricted=self.to.restricted,
+            expires_at=self.to.expires_at,
             drop_id=self.to.drop_id,
             address=self.to.address,
             parcel_id=self.to.parcel_id,

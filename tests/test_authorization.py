@@ -171,6 +171,10 @@ NATIVE: dict[str, list[Ask]] = {
         Ask("PATCH", UPLOAD, 409, "/uploads/{key}", APPEND),
     ],
     "uploads/<str:key>/delete": [Ask("POST", anybody, 404, f"/uploads/{NONE}/delete")],
+    "uploads/<str:key>/terms": [
+        Ask("POST", anybody, 404, f"/uploads/{NONE}/terms"),
+        Ask("POST", anybody, 400, "/uploads/{key}/terms"),
+    ],
     "uploads/<str:key>/shares": [
         Ask("GET", anybody, 200, "/uploads/{key}/shares", JSON),
         Ask("POST", anybody, 404, f"/uploads/{NONE}/shares"),

@@ -1,5 +1,6 @@
 """Whose a file is, for whom it is, and until when."""
 
+import base64
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -7,11 +8,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from fileservice.options import DATABASE
-from tests.client import Answer
+from tests.client import FORM_TYPE, Answer, field_part, file_part, form_body
 from tests.conftest import Server, manage, serving
 from tests.people import bearer, make_people
 
@@ -216,3 +218,128 @@ def test_a_file_whose_time_is_up_is_removed_and_recorded(
         over["id"],
     )
     assert recorded == [(None, "the service", "a.txt", over["sha256"])]
+
+
+def kept(server: Server, id: str) -> tuple[bool, float | None]:
+    """Return whether a file is restricted, and in how many seconds it expires."""
+    statement = "SELECT restricted, expires_at FROM fileservice_file WHERE id = ?"
+    [(restricted, until)] = sql(server, statement, id)
+    if until is None:
+        return bool(restricted), None
+    left = datetime.fromisoformat(until).replace(tzinfo=UTC) - datetime.now(UTC)
+    return bool(restricted), left.total_seconds()
+
+
+def by_form(server: Server, *fields: tuple[bytes, bytes], query: str = "") -> Answer:
+    parts = [field_part(name, value) for name, value in fields]
+    body = form_body(file_part(b"a", b"hello"), *parts, file_part(b"b", b"hello"))
+    return server.ask("POST", f"/files/{query}", body, {**FORM_TYPE, **JSON})
+
+
+def by_tus(server: Server, length: int, metadata: str, body: bytes = b"", **more: str) -> Answer:
+    headers = {**TUS, "Upload-Length": str(length), "Upload-Metadata": metadata, **more}
+    return server.ask("POST", "/files/", body, headers)
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_each_door_is_told_how_a_file_is_kept(server: Server) -> None:
+    query = "?restricted=1&expires=1h"
+    put = server.ask("PUT", f"/files/a.txt{query}", b"hello", JSON)
+    draft = {**JSON, "Upload-Complete": "?0"}
+    begun = server.ask("POST", f"/files/{query}", b"hel", draft).headers["location"]
+    append = {
+        **JSON,
+        "Upload-Offset": "3",
+        "Upload-Complete": "?1",
+        "Content-Type": "application/partial-upload",
+    }
+    resumed = server.ask("PATCH", begun, b"lo", append)
+    form = by_form(server, (b"restricted", b"1"), (b"expires", b"1h"))
+    forms_query = by_form(server, query=query)
+    said = f"restricted {encoded('1')},expires {encoded('1h')}"
+    small = by_tus(server, 5, said, b"hello", **{"Content-Type": APPENDED["Content-Type"]})
+    large = by_tus(server, 5, said).headers["location"]
+    assert append_by_tus(server, large) == 204
+    links = [small.headers["location"], large]
+    by_key = [server.ask("GET", link, headers=JSON).json for link in links]
+
+    answers = [put, resumed, form, forms_query]
+    files = [file for answer in answers for file in answer.json["files"]] + by_key
+    assert len(files) == 8
+    for file in files:
+        restricted, seconds = kept(server, file["id"])
+        assert restricted
+        assert seconds is not None
+        assert 3000 < seconds <= 3600
+        assert server.ask("GET", f"/files/{file['id']}").status == 404
+    for file in files[:-2]:
+        assert file["restricted"] is True
+        assert file["expires_at"].endswith("+00:00")
+
+
+def append_by_tus(server: Server, link: str) -> int:
+    return append(server, {}, link, b"hello")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("restricted", ""),
+        ("restricted", "yes"),
+        ("restricted", "2"),
+        ("expires", "soon"),
+        ("expires", "2001-01-01"),
+        ("expires", "0d"),
+        ("expires", "999999w"),
+        ("expires", "9999-12-31T23:59:59-23:59"),
+        ("expires", "1\u0661h"),
+    ],
+)
+def test_what_cannot_be_is_told_at_each_door(server: Server, name: str, value: str) -> None:
+    before, query = server.stored(), f"?{name}={quote(value)}"
+    key = send(server, {})["manage_url"].removeprefix(server.url)
+    pairs = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    answers = [
+        server.ask("PUT", f"/files/a{query}", b"hello"),
+        server.ask("POST", f"/files/{query}", b"", {"Upload-Complete": "?0"}),
+        by_form(server, (name.encode(), value.encode())),
+        by_tus(server, 5, f"{name} {encoded(value)}"),
+        server.ask("POST", f"{key}/terms", f"{name}={quote(value)}".encode(), pairs),
+    ]
+
+    assert [answer.status for answer in answers] == [400] * 5
+    assert len(server.stored()) == len(before) + 1
+
+
+def test_who_holds_the_key_says_anew_how_a_file_is_kept(server: Server) -> None:
+    file = send(server, {})
+    link, way = file["manage_url"].removeprefix(server.url), f"/files/{file['id']}"
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **JSON}
+
+    def say(fields: str, **more: str) -> Answer:
+        return server.ask("POST", f"{link}/terms", fields.encode(), {**headers, **more})
+
+    restricted = say("restricted=1")
+    assert restricted.json["restricted"] is True
+    assert server.ask("GET", way).status == 404
+    both = say("restricted=0&expires=2h").json
+    assert (both["restricted"], kept(server, file["id"])[0]) == (False, False)
+    assert server.ask("GET", way).status == 200
+    assert say("expires=").json["expires_at"] is None
+    for wrong in ("", "name=x", "restricted=1&state=ready"):
+        assert say(wrong).status == 400
+    assert say("restricted=1", Origin="http://evil.example").status == 403
+    assert say("restricted=1", Accept="text/html").status == 303
+    assert "its owner" in server.ask("GET", link, headers=PAGE).text
+    acts = "SELECT act FROM fileservice_auditentry WHERE object = ? ORDER BY id"
+    assert sql(server, acts, file["id"]) == [("file.upload",), *[("file.change",)] * 4]
+
+
+def test_of_an_upload_that_is_no_file_yet_nothing_is_said_anew(server: Server) -> None:
+    link = begin(server, {}, 10)
+
+    assert server.ask("POST", f"{link}/terms", b"restricted=1").status == 409

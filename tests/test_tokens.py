@@ -163,6 +163,20 @@ async def test_nobody_revokes_what_is_somebody_elses(desk: Desk) -> None:
     assert await desk.tokens.revoke(ada, known.id, now=NOW)
 
 
+async def test_a_token_ends_none_that_may_more(desk: Desk) -> None:
+    ada = await desk.person("ada", is_superuser=True)
+    bob = await desk.person("bob")
+    _, both = await desk.make(bob, "upload", "read")
+    _, read = await desk.make(bob, "read")
+    _, admin = await desk.make(ada, "admin")
+
+    assert not await desk.tokens.revoke(shown(bob, read), both.id, now=NOW)
+    assert await desk.tokens.revoke(shown(bob, both), read.id, now=NOW)
+    assert await desk.tokens.revoke(shown(bob, both), both.id, now=NOW)
+    _, again = await desk.make(bob, "upload")
+    assert await desk.tokens.revoke(shown(ada, admin), again.id, now=NOW)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -37,6 +37,8 @@ def described(request: ASGIRequest, stored: StoredFile) -> dict[str, object]:
         "url": url,
         "manage_url": manage_url,
         "created_at": stored.created_at.isoformat(),
+        "expires_at": stored.expires_at.isoformat() if stored.expires_at else None,
+        "restricted": stored.restricted,
     }
 
 

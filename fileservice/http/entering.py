@@ -1,6 +1,6 @@
 """Who may bring something, whose it becomes, and within what limits: asked before its body."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from django.core.handlers.asgi import ASGIRequest
 from fileservice.actors import Actor
 from fileservice.drops import KnownDrop
 from fileservice.entries import absent as no_such_parcel
-from fileservice.errors import Unauthorized
+from fileservice.errors import BadRequest, Unauthorized
 from fileservice.http.auth import admit
 from fileservice.http.lifespan import Resources, resources_of
 from fileservice.http.requests import NativeRequest
@@ -17,7 +17,13 @@ from fileservice.http.visitors import browser_of, sender_of
 from fileservice.parcels import StoredParcel
 from fileservice.recipients import Recipient
 from fileservice.resumables import Resumable
+from fileservice.terms import expiry_of
 from fileservice.uploads import Limits
+
+# By which an upload says how its file is kept: in the query, in a form, in the metadata of tus.
+RESTRICTED = "restricted"
+EXPIRES = "expires"
+KEEPING = (RESTRICTED, EXPIRES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,41 @@ async def by_right(request: NativeRequest) -> Entrance:
     """
     by = await admit(request, "upload")
     resources = resources_of(request)
-    return Entrance(by, resources.quotas.recipient(by), limits_of(resources))
+    to = resources.quotas.recipient(by)
+    if request.META["QUERY_STRING"]:
+        to = kept(to, request.GET.dict())
+    return Entrance(by, to, limits_of(resources))
+
+
+def kept(to: Recipient, said: Mapping[str, str]) -> Recipient:
+    """
+    Return whose an upload becomes, kept as whoever brings it says.
+
+    Of what is put into somebody's box, that person has said it before.
+
+    Raises:
+        BadRequest: what is said cannot be.
+    """
+    if to.drop_id is not None:
+        return to
+    if RESTRICTED in said:
+        # In a parcel that is restricted, all is.
+        to = replace(to, restricted=restriction_of(said[RESTRICTED]) or to.restricted)
+    if EXPIRES in said:
+        to = replace(to, expires_at=expiry_of(said[EXPIRES], now=datetime.now(UTC)))
+    return to
+
+
+def restriction_of(text: str) -> bool:
+    """
+    Return whether something is restricted.
+
+    Raises:
+        BadRequest: it is not said.
+    """
+    if text not in ("0", "1"):
+        raise BadRequest(f"`{RESTRICTED}` is 1, for its owner and by shares only, or 0.")
+    return text == "1"
 
 
 async def admit_to(request: NativeRequest, key: str) -> None:

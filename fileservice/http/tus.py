@@ -19,7 +19,16 @@ from fileservice.errors import (
     UnsupportedRequest,
 )
 from fileservice.http.downloading import absent
-from fileservice.http.entering import Enter, Entrance, admit_to, by_right, into, kept_parcel
+from fileservice.http.entering import (
+    KEEPING,
+    Enter,
+    Entrance,
+    admit_to,
+    by_right,
+    into,
+    kept,
+    kept_parcel,
+)
 from fileservice.http.lifespan import resources_of
 from fileservice.http.representation import UNNAMED
 from fileservice.http.requests import NativeRequest
@@ -89,8 +98,10 @@ async def create(request: NativeRequest, enter: Enter = by_right) -> HttpRespons
     if has_body and request.META.get("CONTENT_TYPE") != CONTENT_TYPE:
         raise wrong_type()
     resources = resources_of(request)
-    entrance = into_named_parcel(request, entrance)
-    wanted = wanted_of(request, entrance)
+    pairs = parse_metadata(request.META.get("HTTP_UPLOAD_METADATA", ""))
+    entrance = into_named_parcel(request, entrance, pairs)
+    entrance = replace(entrance, to=kept(entrance.to, keeping_in(pairs)))
+    wanted = wanted_of(request, entrance, pairs)
     if has_body and wanted.kind == "final":
         raise BadRequest("A final upload has no bytes but those of its parts.")
     checksum = checksum_of(request)
@@ -135,17 +146,18 @@ async def first_bytes(
         raise
 
 
-def into_named_parcel(request: ASGIRequest, entrance: Entrance) -> Entrance:
+def into_named_parcel(
+    request: ASGIRequest, entrance: Entrance, pairs: Mapping[str, bytes]
+) -> Entrance:
     """
     Return what is decided of an upload that may name its parcel; a part becomes no file.
 
     Raises:
         NotFound: there is no such parcel.
     """
-    metadata = request.META.get("HTTP_UPLOAD_METADATA", "")
-    key = parse_metadata(metadata).get("parcel") if "parcel" in metadata else None
     if request.META.get("HTTP_UPLOAD_CONCAT") == "partial":
         return replace(entrance, to=replace(entrance.to, parcel_id=None))
+    key = pairs.get("parcel")
     return into(entrance, kept_parcel(request, key.decode(errors="replace"))) if key else entrance
 
 
@@ -155,11 +167,15 @@ def path_in(pairs: Mapping[str, bytes]) -> bytes:
     return pairs.get("path") or (b"" if relative == b"null" else relative)
 
 
-def wanted_of(request: ASGIRequest, entrance: Entrance) -> Resumable:
-    """Return the upload that a request asks for."""
+def keeping_in(pairs: Mapping[str, bytes]) -> dict[str, str]:
+    """Return what metadata say of how a file is kept; what is no text cannot be what is meant."""
+    return {name: pairs[name].decode(errors="replace") for name in KEEPING if name in pairs}
+
+
+def wanted_of(request: ASGIRequest, entrance: Entrance, pairs: Mapping[str, bytes]) -> Resumable:
+    """Return the upload that a request asks for, by `pairs` of metadata."""
     concat = request.META.get("HTTP_UPLOAD_CONCAT")
     metadata = request.META.get("HTTP_UPLOAD_METADATA", "")
-    pairs = parse_metadata(metadata)
     name = pairs.get("filename") or pairs.get("name") or UNNAMED
     if entrance.to.parcel_id is not None:
         name = path_in(pairs) or name

@@ -22,7 +22,7 @@ from fileservice.http import resumption, tus
 from fileservice.http.answers import methods, shape_of
 from fileservice.http.arriving import give_out
 from fileservice.http.creations import created
-from fileservice.http.entering import Enter, Entrance, by_right
+from fileservice.http.entering import Enter, Entrance, by_right, kept
 from fileservice.http.forms import Form, Part, boundary_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.managing import protocols
@@ -184,26 +184,29 @@ async def receive(
 ) -> list[Upload]:
     """Return the sealed uploads of a form; `stack` takes back what does not become a file."""
     uploads: list[Upload] = []
-    limits = entrance.limits
+    limits, to = entrance.limits, entrance.to
     token_needed = needs_form_token(request)
     async for part in form.parts():
         if part.filename is None:
             value = await form.text()
             if part.name == TOKEN_FIELD and is_form_token(request, value):
                 token_needed = False
+            to = kept(to, {part.name: value})
             continue
         if token_needed:
             raise Forbidden(f"The form's first field must be its own {TOKEN_FIELD}.")
         if not part.filename:
             await refuse_bytes_without_name(form.content())
             continue
-        upload = await stack.enter_async_context(new_upload(request, part.filename, entrance.to))
+        upload = await stack.enter_async_context(new_upload(request, part.filename, to))
         if room is not None:
             await room.one_more(at_most(request, part))
         await upload.append(form.content(), limits, room.take if room else None)
         limits = replace(limits, file_bytes=limits.file_bytes - upload.size)
         await upload.seal()
         uploads.append(upload)
+    for upload in uploads:  # a field may stand behind the files
+        upload.to = to
     return uploads
 
 

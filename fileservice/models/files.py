@@ -121,6 +121,7 @@ class ResumableUpload(models.Model):
         USER, models.SET_NULL, null=True, blank=True, db_index=False, help_text="whose it is"
     )
     restricted = models.BooleanField(default=False, help_text="as of the file")
+    file_expires_at = models.DateTimeField(null=True, blank=True, help_text="of the file")
     parcel = models.ForeignKey(
         "Parcel", models.SET_NULL, null=True, blank=True, help_text="as of the file"
     )

@@ -50,6 +50,8 @@ CREATED_FILE: Final = {
         "url": {"type": "string", "description": "the link to give away"},
         "manage_url": {"type": "string", "description": "the link to keep"},
         "created_at": {"type": "string", "format": "date-time"},
+        "expires_at": {"type": ["string", "null"], "format": "date-time"},
+        "restricted": {"type": "boolean", "description": "for its owner and by shares only"},
     },
 }
 
