@@ -149,6 +149,21 @@ def test_an_expired_session_is_no_login_and_is_swept(private: Server) -> None:
     assert rows(private.root, count, id) == [(0,)]
 
 
+def test_the_last_use_of_a_session_is_noted_now_and_then(private: Server) -> None:
+    id = add_person(private.root, "seen")
+    somebody = Person(private)
+    somebody.log_in("seen")
+    noted, long_ago = "SELECT used_at FROM fileservice_session WHERE user_id = ?", at(-3600)
+    rows(private.root, "UPDATE fileservice_session SET used_at = ? WHERE user_id = ?", long_ago, id)
+
+    somebody.get("/")
+    [[after]] = rows(private.root, noted, id)
+    somebody.get("/")
+
+    assert after > long_ago
+    assert rows(private.root, noted, id) == [(after,)]
+
+
 def test_the_database_opens_no_session(private: Server) -> None:
     add_person(private.root, "kept")
     somebody = Person(private)
