@@ -5,6 +5,7 @@ import io
 import json
 import re
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 from PIL import Image
 
-from tests.client import Answer
+from tests.client import FORM_TYPE, Answer, field_part, file_part, form_body
 from tests.conftest import Server, need_program, serving
 from tests.rasters import read, shaped
 from tests.shares import (
@@ -494,6 +495,37 @@ def test_a_token_is_no_password_of_a_share(private: Server) -> None:
 
     assert (by_token.status, as_password.status, revoked.status) == (401, 401, 401)
     assert (right.status, right.body) == (200, shared.content)
+
+
+def test_a_parcel_is_shared_as_one_zip_file(private: Server) -> None:
+    parts = [field_part(b"restricted", b"1"), file_part(b"a.txt", b"one"), file_part(b"b", b"two")]
+    sent = private.ask("POST", "/parcels/", form_body(*parts), {**JSON, **OWN, **FORM_TYPE}).json
+    key = sent["manage_url"].rpartition("/")[2]
+    terms = {"max_downloads": 1, "password": "open sesame"}
+    shared = make(private, f"/uploads/{key}", **terms).json
+    path, right = path_of(shared["url"]), basic("open sesame")
+
+    known = private.ask("GET", path, headers=JSON | right).json
+    whole = private.ask("GET", path, headers=right)
+    rest = private.ask("GET", path, headers=right | {"Range": "bytes=9-"})
+    other = private.ask("GET", path, headers=right | at(1))
+    page = private.ask("GET", f"/parcels/{key}", headers=PAGE).text
+    revoked = private.ask("POST", f"{path_of(shared['manage_url'])}/revoke", b"", PAGE | FORM)
+
+    assert sent["restricted"] is True
+    with zipfile.ZipFile(io.BytesIO(whole.body)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            "a.txt": b"one",
+            "b": b"two",
+        }
+    assert (known["name"], known["media_type"]) == (f"{sent['name']}.zip", "application/zip")
+    assert (rest.status, rest.body) == (206, whole.body[9:])
+    assert other.status == 410
+    assert shared["url"] in page
+    assert f'action="{private.url}/uploads/{key}/shares"' in page
+    assert (revoked.status, revoked.headers["location"]) == (303, f"/parcels/{key}#shares")
+    assert private.ask("DELETE", f"/parcels/{key}").status == 204
+    assert private.ask("GET", path, headers=right).status == 404
 
 
 def test_cookies_are_for_https_alone_where_the_operator_says_so(private: Server) -> None:

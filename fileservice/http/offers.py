@@ -11,7 +11,9 @@ from django.http.response import HttpResponseBase
 from fileservice.errors import NotFound
 from fileservice.http.downloading import download
 from fileservice.http.lifespan import Resources
+from fileservice.http.parcelfiles import ZIP, archived
 from fileservice.ledger import StoredFile
+from fileservice.parcels import StoredParcel
 from fileservice.shares import KnownShare, Subject
 from fileservice.sharing import check_given_out
 
@@ -41,12 +43,22 @@ def offer_of(resources: Resources, share: KnownShare) -> Offer:
         NotFound: it is gone.
         BeingScanned, Infected, Withheld: it is not given out.
     """
+    if share.parcel_id is not None:
+        return offer_of_parcel(resources.parcels.find(share.parcel_id, datetime.now(UTC)))
     file = resources.ledger.find(share.file_id) if share.file_id is not None else None
-    if file is None or is_past(file):
+    if file is None:
         raise absent()
     check_given_out(file)
     give = partial(download, file=file)
     return Offer(subject_of(file), file.name, file.size, file.media_type, give)
+
+
+def offer_of_parcel(parcel: StoredParcel | None) -> Offer:
+    """Return what a share of a parcel gives: all files in it that are given out, as a ZIP file."""
+    if parcel is None:
+        raise absent()
+    give = partial(archived, parcel=parcel, sees_all=True)
+    return Offer(subject_of_parcel(parcel), parcel.name + ZIP, None, "application/zip", give)
 
 
 def subject_of(file: StoredFile) -> Subject:
@@ -54,9 +66,9 @@ def subject_of(file: StoredFile) -> Subject:
     return Subject("file", file.id, file.name, file.sha256)
 
 
-def is_past(file: StoredFile) -> bool:
-    """Tell whether a file is only there until somebody deletes it."""
-    return file.expires_at is not None and file.expires_at <= datetime.now(UTC)
+def subject_of_parcel(parcel: StoredParcel) -> Subject:
+    """Return a parcel as something that can be shared."""
+    return Subject("parcel", parcel.id, parcel.name)
 
 
 def absent() -> NotFound:

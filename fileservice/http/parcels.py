@@ -15,13 +15,14 @@ from django.http.response import HttpResponseBase
 from fileservice.actors import Actor
 from fileservice.entries import absent
 from fileservice.errors import NoFile
-from fileservice.http import tus
+from fileservice.http import shares, tus
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.auth import actor_of
 from fileservice.http.creations import created
 from fileservice.http.downloading import absent as no_such_file
 from fileservice.http.entering import by_right, into, into_parcel, kept_parcel
 from fileservice.http.lifespan import resources_of
+from fileservice.http.offers import subject_of_parcel
 from fileservice.http.parcelfiles import ZIP, archived, shown_entries
 from fileservice.http.parcelorders import Order, order_of, terms_of
 from fileservice.http.representation import refuse_encoded
@@ -196,7 +197,8 @@ async def show(request: NativeRequest, code: str) -> HttpResponseBase:
     response: HttpResponseBase
     if shape == "page":
         token = {"token": form_token(browser_of(request)), "token_field": TOKEN_FIELD}
-        response = page("parcel.html", {**content, **token, "parcel": parcel, "kept": is_kept})
+        more = {**token, **(await sharing_of(request, parcel) if is_kept else {})}
+        response = page("parcel.html", {**content, **more, "parcel": parcel, "kept": is_kept})
     elif shape == "json":
         response = document(content)
     else:
@@ -204,6 +206,13 @@ async def show(request: NativeRequest, code: str) -> HttpResponseBase:
     response["Cache-Control"] = "no-store"
     response["Vary"] = "Accept, Cookie, Authorization"
     return response
+
+
+async def sharing_of(request: ASGIRequest, parcel: StoredParcel) -> dict[str, object]:
+    """Return what a page has of the shares of a parcel, for who has the link to keep."""
+    shared_at = f"{origin_of(request)}/uploads/{parcel.key}"
+    made = await shares.listed(request, subject_of_parcel(parcel), shared_at)
+    return {"shares": made, "shared_at": shared_at}
 
 
 def links(request: ASGIRequest, parcel: StoredParcel) -> tuple[str, str]:

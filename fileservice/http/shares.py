@@ -1,4 +1,4 @@
-"""Shares of a file: made, listed, changed and revoked by who holds its link to keep."""
+"""Shares of a file or a parcel: made, listed, changed and revoked by who holds its link to keep."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from fileservice.http.auth import actor_of
 from fileservice.http.certificates import parameters_of
 from fileservice.http.downloading import absent
 from fileservice.http.lifespan import resources_of
-from fileservice.http.offers import subject_of
+from fileservice.http.offers import subject_of, subject_of_parcel
 from fileservice.http.orders import fields_of, text_of, whole
 from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import TOKEN_FIELD, check_own_origin, origin_of
@@ -28,14 +28,14 @@ MEMBERS = ("expires", "password", "max_downloads", "note")
 
 @methods("GET", "HEAD", "POST")
 async def shares(request: NativeRequest, key: str) -> HttpResponseBase:
-    """GET /uploads/<key>/shares lists the shares of a file, POST makes one."""
+    """GET /uploads/<key>/shares lists the shares of a file or a parcel, POST makes one."""
     subject = await subject_by_key(request, key)
     manage_url = f"{origin_of(request)}/uploads/{key}"
     if request.method == "POST":
         return await make(request, subject, manage_url)
-    content = {"shares": await listed(request, subject, manage_url)}
     if shape_of(request) == "page":
-        return told(HttpResponseRedirect(f"{manage_url}#shares", status=HTTPStatus.SEE_OTHER))
+        return told(back(subject, key))
+    content = {"shares": await listed(request, subject, manage_url)}
     return told(document(content) if shape_of(request) == "json" else text(lines_of(content)))
 
 
@@ -52,7 +52,7 @@ async def share(request: NativeRequest, key: str, id: str) -> HttpResponseBase:
     if request.method in ("PATCH", "POST"):
         known = await change(request, known, subject)
         if shape_of(request) == "page":
-            return HttpResponseRedirect(f"{manage_url}#shares", status=HTTPStatus.SEE_OTHER)
+            return back(subject, key)
     return told(document(described(request, known, manage_url)))
 
 
@@ -62,12 +62,21 @@ async def revoke_form(request: NativeRequest, key: str, id: str) -> HttpResponse
     check_own_origin(request)
     subject = await subject_by_key(request, key)
     await revoke(request, share_of(request, subject, id), subject)
-    return HttpResponseRedirect(f"/uploads/{key}#shares", status=HTTPStatus.SEE_OTHER)
+    return back(subject, key)
+
+
+def back(subject: Subject, key: str) -> HttpResponseRedirect:
+    """Lead a browser back to the page of what is shared."""
+    kind = "parcels" if subject.kind == "parcel" else "uploads"
+    return HttpResponseRedirect(f"/{kind}/{key}#shares", status=HTTPStatus.SEE_OTHER)
 
 
 async def subject_by_key(request: ASGIRequest, key: str) -> Subject:
-    """Return the file of a link to keep, as what is shared; guests of a box share nothing."""
-    file = resources_of(request).ledger.find_by_key(key)
+    """Return what is behind a link to keep; guests of a box share nothing."""
+    resources = resources_of(request)
+    if parcel := resources.parcels.find_by_key(key, datetime.now(UTC)):
+        return subject_of_parcel(parcel)
+    file = resources.ledger.find_by_key(key)
     if file is None or not may_manage(await actor_of(request), file):
         raise absent()
     return subject_of(file)
@@ -95,7 +104,7 @@ async def make(request: NativeRequest, subject: Subject, manage_url: str) -> Htt
     content = described(request, known, manage_url)
     shape = shape_of(request)
     if shape == "page":
-        return HttpResponseRedirect(f"{manage_url}#shares", status=HTTPStatus.SEE_OTHER)
+        return back(subject, manage_url.rpartition("/")[2])
     if shape == "json":
         response = document(content, HTTPStatus.CREATED)
     else:

@@ -122,6 +122,8 @@ async def give(request: ASGIRequest, share: KnownShare, code: str) -> HttpRespon
         raise ServiceUnavailable("No download is begun before somebody wants it.")
     if not await is_unlocked(request, share):
         return password_needed(f"{share.prefix}{code}", shape_of(request))
+    if share.password:
+        request.actor = anybody(request)  # type: ignore[attr-defined]  # Basic was the password
     offer = offer_of(resources_of(request), share)
     response = await offer.download(request)
     if request.method != "GET" or response.status_code not in BEGINNINGS:
@@ -153,8 +155,7 @@ async def lend(
     """
     resources, by = resources_of(request), anybody(request)
     if lease is None or lease.is_fresh:
-        if not share.password:
-            by = await actor_of(request)
+        by = await actor_of(request)
         now = datetime.now(UTC)
         lease = await resources.leases.take(share, visitor, offer.subject, by, now=now)
     if lease is None:
