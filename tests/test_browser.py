@@ -1,7 +1,9 @@
 """The pages in a real Chromium, with scripts off unless a test is about them."""
 
 import asyncio
+import io
 import sqlite3
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -90,6 +92,34 @@ async def test_the_button_deletes_one_file(server: Server, tab: Tab) -> None:
 
     await expect(names_on(tab.page)).to_have_text(["kept.txt"])
     assert (await tab.page.goto(link)).status == 404
+
+
+async def test_a_folder_is_sent_into_a_parcel_and_comes_as_a_zip(
+    server: Server, tab: Tab, tmp_path: Path
+) -> None:
+    folder = tmp_path / "holiday"
+    (folder / "day 1").mkdir(parents=True)
+    (folder / "day 1" / "a.txt").write_bytes(b"one")
+    (folder / "b.txt").write_bytes(b"two")
+    page = tab.page
+    await page.goto(server.url)
+    await page.get_by_label("Choose files").set_input_files([named("c.txt", b"three")])
+    await page.get_by_role("button", name="As a parcel").click()
+
+    await page.get_by_label("Or a folder").set_input_files(folder)
+    await page.get_by_role("button", name="Add").click()
+
+    await expect(names_on(page)).to_have_text(["c.txt", "holiday/b.txt", "holiday/day 1/a.txt"])
+    name, content = await saved(page, "link", "Download all as ZIP")
+    assert name == "files.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert archive.read("holiday/day 1/a.txt") == b"one"
+    await page.goto(server.url)
+    await page.get_by_role("link", name="files", exact=True).click()
+    await page.get_by_role("button", name="Delete all for good").click()
+    await page.goto(server.url)
+    await expect(page.get_by_role("link", name="files", exact=True)).to_have_count(0)
 
 
 async def test_the_link_to_keep_shows_a_file_and_deletes_it(server: Server, tab: Tab) -> None:

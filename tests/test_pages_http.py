@@ -20,7 +20,8 @@ PAGE = {"Accept": "text/html"}
 
 
 def test_home_in_json_lists_what_the_sender_sent(server: Server) -> None:
-    assert server.ask("GET", "/", headers=JSON).json == {"files": [], "certificates": []}
+    nothing: dict[str, list[str]] = {"files": [], "parcels": [], "certificates": []}
+    assert server.ask("GET", "/", headers=JSON).json == nothing
 
 
 def test_a_link_to_keep_is_a_page_with_a_button_for_a_browser(server: Server) -> None:

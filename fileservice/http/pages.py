@@ -7,7 +7,7 @@ from django.middleware.csrf import CsrfViewMiddleware, get_token
 
 from fileservice.actors import Actor
 from fileservice.errors import FileserviceError, NotFound, Unauthorized
-from fileservice.http import batching, issuing
+from fileservice.http import batching, issuing, parcels
 from fileservice.http.answers import document, methods, page, shape_of, text
 from fileservice.http.auth import actor_of, admit
 from fileservice.http.cookies import secure_cookies
@@ -21,6 +21,7 @@ from fileservice.http.visitors import (
     remember_browser,
 )
 from fileservice.ledger import StoredFile
+from fileservice.parcels import StoredParcel
 
 # Gives the form that logs out its token, and the browser the cookie beside it; of bodies it sees
 # nothing here.
@@ -29,6 +30,7 @@ LISTED_FILES = 50
 LISTED_CERTIFICATES = 50
 LISTED_BATCHES = 10
 LISTED_TEMPLATES = 20
+LISTED_PARCELS = 20
 
 
 @methods("GET", "HEAD")
@@ -67,6 +69,7 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
         "templates": (await resources.templates.names())[:LISTED_TEMPLATES] if admitted else [],
         "certificates": await own_certificates(request, actor) if admitted else [],
         "batches": await own_batches(request, actor) if admitted else [],
+        "parcels": await own_parcels(request, actor) if admitted else [],
         "listed": LISTED_FILES,
         "listed_certificates": LISTED_CERTIFICATES,
         "token": form_token(browser),
@@ -80,6 +83,12 @@ async def own_files(request: ASGIRequest, actor: Actor) -> list[tuple[StoredFile
     """Return an actor's newest files, each with its link to give away and its link to keep."""
     files = await resources_of(request).ledger.own(actor, LISTED_FILES)
     return [(file, *links(request, file)) for file in files]
+
+
+async def own_parcels(request: ASGIRequest, actor: Actor) -> list[tuple[StoredParcel, str, str]]:
+    """Return an actor's newest parcels, each with its link to give away and its link to keep."""
+    found = await resources_of(request).parcels.own(actor, LISTED_PARCELS)
+    return [(parcel, *parcels.links(request, parcel)) for parcel in found]
 
 
 async def own_certificates(request: ASGIRequest, actor: Actor) -> list[dict[str, object]]:
@@ -101,8 +110,10 @@ async def listed(request: ASGIRequest) -> dict[str, object]:
     actor = await admit(request, "read")
     files = await own_files(request, actor)
     certificates = await own_certificates(request, actor)
+    own = await own_parcels(request, actor)
     return {
         "files": [{"name": file.name, "url": url} for file, url, _ in files],
+        "parcels": [{"name": parcel.name, "url": url} for parcel, url, _ in own],
         "certificates": [{"number": one["number"], "url": one["url"]} for one in certificates],
     }
 
@@ -134,6 +145,7 @@ def manual(request: ASGIRequest) -> str:
         "fileservice takes files in, gives them out, and makes certificate PDFs.\n\n"
         f"  curl -T report.pdf {address}/files/\n"
         f"  curl -F file=@report.pdf {address}/files/\n"
+        f"  curl -F file=@report.pdf -F file=@photo.jpg {address}/parcels/\n"
         f"  curl -s {address}/put.sh | sh -s -- large.iso   # goes on by itself after a break\n"
         f"  tar c folder | curl -T - {address}/files/folder.tar\n"
         f"  curl -OJ '{address}/certificate?name=Ada+Lovelace'\n"
