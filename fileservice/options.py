@@ -1,5 +1,6 @@
 """What the operator may choose: every `FILESERVICE_*` variable, typed, and what is wrong."""
 
+import importlib.util
 import os
 import re
 import secrets
@@ -29,6 +30,8 @@ MIB = 1 << 20
 WEEK_SECONDS = 7 * 24 * 3600
 TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ANY_ORIGIN = "*"
+RATE = re.compile(r"[1-9][0-9]{0,6}/(?:second|minute|hour|day)")
+LIMITS_URL = re.compile(r"async\+(?:rediss?://|redis\+unix:///)[!-~]+")
 PANEL_NAME = re.compile(r"\w[\w-]{0,63}")
 
 
@@ -59,6 +62,9 @@ class Options:
         resume_seconds: how long after its last byte an unfinished upload can be gone on with.
         quota_bytes: what a user, or the address of who is none, may have here; 0 for no quota.
         quota_files: how many files, with uploads that are not finished; 0 for no quota.
+        upload_rate: uploads that a user or an address may begin, as 100/minute; empty for any.
+        certificate_rate: certificates, and lists of them, that they may ask for.
+        limits_url: of the Redis in which all workers count together; empty where each does so.
         secret_keys: the first signs cookies, forms and links; all of them are believed.
         fetch_allow_networks: networks that every URL may lead to, also one from a request.
         template_urls: where a template is, by its name.
@@ -87,6 +93,9 @@ class Options:
     resume_seconds: int
     quota_bytes: int
     quota_files: int
+    upload_rate: str
+    certificate_rate: str
+    limits_url: str
     secret_keys: tuple[str, ...]
     fetch_allow_networks: frozenset[Network]
     template_urls: Mapping[str, RemoteUrl]
@@ -181,6 +190,9 @@ def read(environ: Mapping[str, str]) -> tuple[Options, tuple[Problem, ...]]:
         resume_seconds=reader.count(20, "RESUME_SECONDS", WEEK_SECONDS, least=1),
         quota_bytes=reader.count(30, "QUOTA_BYTES", 0, least=0),
         quota_files=reader.count(31, "QUOTA_FILES", 0, least=0),
+        upload_rate=_rate(reader, 32, "UPLOAD_RATE"),
+        certificate_rate=_rate(reader, 33, "CERTIFICATE_RATE"),
+        limits_url=_limits_url(reader),
         secret_keys=tuple(filter(None, (_secret_key(reader, root), _old_secret_key(reader)))),
         fetch_allow_networks=_networks(reader),
         template_urls=_urls(reader, 13, "TEMPLATE_URLS", TEMPLATE_NAME),
@@ -380,6 +392,25 @@ def _second_factor(reader: Reader) -> bool:
         reader.wrong(28, "SECOND_FACTOR", signon.MISSING)
         return False
     return wanted
+
+
+def _rate(reader: Reader, number: int, name: str) -> str:
+    rate = reader.text(name)
+    if rate and not RATE.fullmatch(rate):
+        reader.wrong(number, name, f"must be a rate such as 100/minute, not {rate!r}")
+        return ""
+    return rate
+
+
+def _limits_url(reader: Reader) -> str:
+    url = reader.secret(34, "LIMITS_URL")
+    if url and not LIMITS_URL.fullmatch(url):
+        reader.wrong(34, "LIMITS_URL", "must be a URL as async+redis://host:6379/0")
+        return ""
+    if url and importlib.util.find_spec("redis") is None:
+        reader.wrong(34, "LIMITS_URL", "needs the extra `redis`: pip install 'fileservice[redis]'")
+        return ""
+    return url
 
 
 def _font_dirs(reader: Reader) -> tuple[Path, ...]:

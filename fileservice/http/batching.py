@@ -20,6 +20,7 @@ from fileservice.http.content import ContentResponse
 from fileservice.http.entering import limits_of
 from fileservice.http.issuing import shown, told
 from fileservice.http.lifespan import resources_of
+from fileservice.http.rates import check_rate
 from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
 from fileservice.http.sentlists import batch_order_of
@@ -38,6 +39,7 @@ REFRESH_SECONDS = 2
 async def batches(request: NativeRequest) -> HttpResponseBase:
     """POST /batches/ takes a list, and has a certificate issued for each line."""
     by = await admit(request, "issue")
+    await check_rate(request, by, "certificates")
     check_own_origin(request)
     refuse_encoded(request)
     resources = resources_of(request)

@@ -13,6 +13,7 @@ from fileservice.errors import BadRequest
 from fileservice.http.answers import methods
 from fileservice.http.auth import admit
 from fileservice.http.lifespan import resources_of
+from fileservice.http.rates import check_rate
 from fileservice.http.visitors import origin_of
 
 MAX_PARAMETERS = 64
@@ -30,7 +31,8 @@ class Wish(NamedTuple):
 @methods("GET", "HEAD")
 async def certificate(request: ASGIRequest) -> HttpResponseBase:
     """GET /certificate?template=..&tz=..&name=..: the template, filled, as a download."""
-    await admit(request, "issue")
+    by = await admit(request, "issue")
+    await check_rate(request, by, "certificates")
     wish = wish_of(request.META["QUERY_STRING"])
     resources = resources_of(request)
     content = await render(

@@ -14,6 +14,7 @@ from fileservice.http.entering import Enter, Entrance, guest_of, limits_in, limi
 from fileservice.http.guests import is_unlocked, password_needed, unlock
 from fileservice.http.lifespan import resources_of
 from fileservice.http.managing import protocols
+from fileservice.http.rates import check_rate
 from fileservice.http.representation import is_form, told_name
 from fileservice.http.requests import NativeRequest
 from fileservice.http.uploadfields import completeness
@@ -102,6 +103,7 @@ def through(code: str, name: bytes | None) -> Enter:
         if told:
             known.check_name(clean_name(told).text)
         by = request.actor = guest_of(request)
+        await check_rate(request, by, "uploads")
         to = resources.quotas.of_drop(by, known.id, known.user_id, known.media_types)
         return Entrance(by, to, limits_in(known, limits_of(resources)), path)
 

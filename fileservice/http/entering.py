@@ -12,6 +12,7 @@ from fileservice.entries import absent as no_such_parcel
 from fileservice.errors import BadRequest, Unauthorized
 from fileservice.http.auth import admit
 from fileservice.http.lifespan import Resources, resources_of
+from fileservice.http.rates import check_rate
 from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import browser_of, sender_of
 from fileservice.parcels import StoredParcel
@@ -55,6 +56,7 @@ async def by_right(request: NativeRequest) -> Entrance:
         FileserviceError: see `admit`.
     """
     by = await admit(request, "upload")
+    await check_rate(request, by, "uploads")
     resources = resources_of(request)
     to = resources.quotas.recipient(by)
     if request.META["QUERY_STRING"]:

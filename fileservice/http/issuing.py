@@ -16,6 +16,7 @@ from fileservice.http.certificates import parameters_of
 from fileservice.http.entering import limits_of
 from fileservice.http.lifespan import resources_of
 from fileservice.http.orders import order_of, text_of, whole
+from fileservice.http.rates import check_rate
 from fileservice.http.representation import refuse_encoded
 from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import (
@@ -34,6 +35,7 @@ REASON_FIELD = "reason"
 async def certificates(request: NativeRequest) -> HttpResponseBase:
     """POST /certificates/ issues a certificate and keeps what it says."""
     by = await admit(request, "issue")
+    await check_rate(request, by, "certificates")
     check_own_origin(request)
     refuse_encoded(request)
     resources = resources_of(request)

@@ -46,6 +46,7 @@ from fileservice.passwords import THREADS as PASSWORD_THREADS
 from fileservice.passwords import Passwords
 from fileservice.pictures import Pictures
 from fileservice.quotas import Quotas
+from fileservice.rates import Rates
 from fileservice.registry import Registry
 from fileservice.remotetemplates import RemoteTemplates
 from fileservice.resumables import Resumables
@@ -87,6 +88,7 @@ class Resources:
     ledger: Ledger
     filing: Filing
     quotas: Quotas
+    rates: Rates
     drops: Drops
     tokens: Tokens
     passwords: Passwords
@@ -165,6 +167,12 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
         resumables = Resumables(ledger)
         following = Following(storage, resumables, wait_seconds=options.body_wait_seconds)
         quotas = Quotas(ledger, max_bytes=options.quota_bytes, max_files=options.quota_files)
+        rates = Rates(
+            options.limits_url,
+            uploads=options.upload_rate,
+            certificates=options.certificate_rate,
+        )
+        stack.push_async_callback(rates.close)
         drops = Drops(ledger, options.secret_keys)
         resuming = Resuming(
             storage, ledger, resumables, following, quotas, drops, lifetime=lifetime
@@ -195,6 +203,7 @@ async def open_resources(options: Options) -> AsyncIterator[Resources]:
             ledger=ledger,
             filing=Filing(ledger),
             quotas=quotas,
+            rates=rates,
             drops=drops,
             tokens=Tokens(ledger),
             passwords=passwords,

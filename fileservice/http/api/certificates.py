@@ -17,6 +17,7 @@ from fileservice.http.certificates import DEFAULT_ZONE, MAX_PARAMETERS
 from fileservice.http.entering import limits_of
 from fileservice.http.issuing import absent
 from fileservice.http.lifespan import resources_of
+from fileservice.http.rates import check_rate
 from fileservice.http.requests import NativeRequest
 from fileservice.http.visitors import origin_of
 from fileservice.issuing import MAX_REASON_CHARACTERS, Order, clean_reason
@@ -115,6 +116,7 @@ async def issue_certificate(
 ) -> Mapping[str, object]:
     """Issue a certificate and keep what it says."""
     resources, by = resources_of(request), request.auth
+    await check_rate(request, by, "certificates")
     check_room(resources.storage, limits_of(resources), 0)
     order = Order(sent.template, sent.tz, sent.values, sent.expires_at, sent.attach)
     issued = await resources.issuing.issue(
