@@ -17,6 +17,7 @@ from bench.figures import Row
 from bench.machine import machine, versions
 from bench.race import DISK, GIB, MEMORY, MIB, Terms, folder_below, without_paths
 from bench.rows import (
+    archives,
     batches,
     certificates,
     downloads,
@@ -49,6 +50,8 @@ ROWS: Mapping[str, Callable[[Terms], Row]] = {
     "far-resumables": resumables.far,
     "small-downloads": downloads.small_downloads,
     "big-download": downloads.big_download,
+    "archive-of-many": archives.archive_of_many,
+    "archive-of-one": archives.archive_of_one,
     "certificates": certificates.certificates,
     "named-certificates": certificates.named_certificates,
     "engine": certificates.engine,

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.contenders import Form
@@ -42,6 +43,26 @@ def put_for_address(url: str, file: Path) -> str:
     """
     ended = subprocess.run(
         ["curl", "-sS", "--fail-with-body", "-T", str(file), url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TURN_SECONDS,
+    )
+    if ended.returncode:
+        raise Refused((ended.stdout or ended.stderr).strip())
+    return ended.stdout.strip()
+
+
+def form_for_address(url: str, files: Sequence[Path]) -> str:
+    """
+    Store `files` by one form and return the address they are given out at.
+
+    Raises:
+        Refused: the answer was no success.
+    """
+    fields = [argument for file in files for argument in ("-F", f"file=@{file}")]
+    ended = subprocess.run(
+        ["curl", "-sS", "--fail-with-body", *fields, url],
         capture_output=True,
         text=True,
         check=False,
