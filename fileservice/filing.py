@@ -31,7 +31,7 @@ class Filing:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._listing = Listing(ledger, File, COLUMNS, StoredFile.from_row)
+        self._listing = Listing(ledger, File, COLUMNS, StoredFile.from_row, ends=True)
 
     def page(
         self, of: Actor | None, *, limit: int, after: Place | None, containing: str

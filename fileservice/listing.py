@@ -58,13 +58,16 @@ class Listing[Row]:
         row: Callable[[Sequence[Any]], Row],
         *,
         at: str = "created_at",
+        ends: bool = False,
     ) -> None:
+        """Where `ends`, rows whose time is up, as `expires_at` has it, are not shown."""
         self._ledger = ledger
         self._table = model._meta.db_table
         self._columns = ", ".join(f'"{column}"' for column in columns)
         self._row = row
         self._at = at
-        self._ends = columns.index(at), columns.index("id")
+        self._ends = ends
+        self._places = columns.index(at), columns.index("id")
         self._has_sender = any(
             isinstance(field, Field) and field.name == "sender"
             for field in model._meta.get_fields()
@@ -93,7 +96,7 @@ class Listing[Row]:
         rows = self._ledger.rows(f"{found} LIMIT ?", *values, *needle, limit + 1)
         if len(rows) > limit:
             last = rows[limit - 1]
-            end: Place | None = place([last[at] for at in self._ends])
+            end: Place | None = place([last[at] for at in self._places])
         else:
             end = self._looked_through(where, values) if containing else None
         return Page([self._row(row) for row in rows[:limit]], end)
@@ -111,6 +114,9 @@ class Listing[Row]:
             conditions, values = ["sender = ?", "user_id IS NULL"], [of.sender]
         elif of is not None:
             conditions = ["0"]
+        if self._ends:
+            conditions.append('("expires_at" IS NULL OR "expires_at" > ?)')
+            values.append(stored(datetime.now(UTC)))
         if after is not None:
             conditions.append(f'("{self._at}", "id") < (?, ?)')
             values += [stored(after.at), after.id]

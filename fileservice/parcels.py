@@ -21,6 +21,7 @@ from fileservice.entries import check_room
 from fileservice.errors import BadRequest, NotFound
 from fileservice.leases import FREE
 from fileservice.ledger import FileState, Ledger, StoredFile, rows_of, select_by
+from fileservice.listing import Listing
 from fileservice.models import File, Parcel, ResumableUpload
 from fileservice.reservations import release
 from fileservice.storage import Storage
@@ -90,10 +91,16 @@ class Entry(NamedTuple):
 
 
 class Parcels:
-    """The parcels of a service; lookups run on the loop, as those of `Ledger`."""
+    """
+    The parcels of a service; lookups run on the loop, as those of `Ledger`.
+
+    Attributes:
+        listing: those whose time is not up, by pages.
+    """
 
     def __init__(self, ledger: Ledger, storage: Storage) -> None:
         self._ledger = ledger
+        self.listing = Listing(ledger, Parcel, COLUMNS, StoredParcel.from_row, ends=True)
         self._storage = storage
         self._by_id = select_by(Parcel, COLUMNS, id="")
         self._by_key = select_by(Parcel, COLUMNS, key="")

@@ -286,6 +286,18 @@ NATIVE: dict[str, list[Ask]] = {
         Ask("POST", with_account, 422, "/api/v1/tokens", MERGE, b"{}"),
     ],
     "api/v1/tokens/<int:id>": [Ask("DELETE", with_account, 404, "/api/v1/tokens/1000000")],
+    "api/v1/parcels": [
+        Ask("GET", READ, 200, "/api/v1/parcels"),
+        Ask("POST", UPLOAD, 422, "/api/v1/parcels", MERGE, b"{}"),
+    ],
+    "api/v1/parcels/<id>": [
+        Ask("GET", READ, 404, f"/api/v1/parcels/{NONE}"),
+        Ask("DELETE", UPLOAD, 404, f"/api/v1/parcels/{NONE}"),
+    ],
+    "api/v1/parcels/<id>/files": [
+        Ask("GET", READ, 404, f"/api/v1/parcels/{NONE}/files"),
+        Ask("POST", UPLOAD, 422, f"/api/v1/parcels/{NONE}/files", MERGE, b"{}"),
+    ],
     "api/v1/drops": [
         Ask("GET", READ, 200, "/api/v1/drops"),
         Ask("POST", UPLOAD, 422, "/api/v1/drops", MERGE, b"{}"),

@@ -22,7 +22,7 @@ BROWSER = Actor(sender="b" * 64)
 ADAS = 6000
 
 
-def row_of(name: str, at: datetime, of: Actor) -> list[object]:
+def row_of(name: str, at: datetime, of: Actor, expires_at: datetime | None = None) -> list[object]:
     file = StoredFile(
         id=unguessable(),
         key=unguessable(),
@@ -37,6 +37,7 @@ def row_of(name: str, at: datetime, of: Actor) -> list[object]:
     )
     row = list(values_of(file))
     row[COLUMNS.index("created_at")] = stored(at)
+    row[COLUMNS.index("expires_at")] = stored(expires_at) if expires_at else None
     return row
 
 
@@ -51,11 +52,15 @@ def ledger(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for number in range(ADAS)
     ]
     rows += [row_of(f"{of.user_id}", began, of) for of in (BOB, BOB, BROWSER, ANYBODY)]
+    rows.append(row_of("over", began, BOB, began))
+    rows.append(row_of("still here", began, BOB, datetime(2099, 1, 1, tzinfo=UTC)))
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.executemany(INSERT.replace("%s", "?"), rows)
         connection.execute("ANALYZE")
     with ThreadPoolExecutor(1) as executor:
-        yield Ledger(database, executor)
+        ledger = Ledger(database, executor)
+        yield ledger
+        ledger._reader.close()
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def walked(filing: Filing, of: Actor | None, limit: int, containing: str = "") -
 
 
 @pytest.mark.parametrize("limit", [1, 7, 200])
-@pytest.mark.parametrize(("of", "count"), [(BOB, 2), (BROWSER, 1), (ANYBODY, 0)])
+@pytest.mark.parametrize(("of", "count"), [(BOB, 3), (BROWSER, 1), (ANYBODY, 0)])
 def test_everybody_has_a_list_of_ones_own(
     filing: Filing, of: Actor, count: int, limit: int
 ) -> None:
@@ -87,14 +92,21 @@ def test_everybody_has_a_list_of_ones_own(
 def test_the_newest_come_first_and_each_once(filing: Filing) -> None:
     files = walked(filing, None, 200)
 
-    assert len({file.id for file in files}) == len(files) == ADAS + 4
+    assert len({file.id for file in files}) == len(files) == ADAS + 5
     places = [(file.created_at, file.id) for file in files]
     assert places == sorted(places, reverse=True)
 
 
+def test_what_is_past_its_hour_is_not_listed(filing: Filing) -> None:
+    names = {file.name for file in walked(filing, BOB, 2)}
+
+    assert "still here" in names
+    assert "over" not in names
+
+
 def test_a_full_last_page_has_no_next(filing: Filing) -> None:
-    assert filing.page(BOB, limit=2, after=None, containing="").end is None
-    assert filing.page(BOB, limit=1, after=None, containing="").end is not None
+    assert filing.page(BOB, limit=3, after=None, containing="").end is None
+    assert filing.page(BOB, limit=2, after=None, containing="").end is not None
 
 
 def steps(ledger: Ledger, filing: Filing, of: Actor | None, after: Place | None) -> int:

@@ -17,6 +17,7 @@ from fileservice.http.api import (
     certificates,
     drops,
     files,
+    parcels,
     quota,
     shares,
     tokens,
@@ -68,7 +69,7 @@ program = Program(
     parser=JsonParser(),
     urls_namespace="api",
 )
-for nouns in (files, shares, drops, certificates, batches, tokens, quota, webhooks):
+for nouns in (files, shares, parcels, drops, certificates, batches, tokens, quota, webhooks):
     program.add_router("", nouns.router)
 
 
