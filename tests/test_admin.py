@@ -68,11 +68,20 @@ def test_secrets_are_shown_nowhere(service: Server, desk: Desk) -> None:
     key = file["manage_url"].rpartition("/")[2]
     with database(service) as rows:
         sha256s = [sha256 for (sha256,) in rows.execute("SELECT sha256 FROM fileservice_token")]
+        rows.execute(
+            "INSERT INTO fileservice_webhook"
+            " (id, user_id, url, secret, old_secret, events, created_at)"
+            " SELECT 1, MIN(id), 'https://a.example/', 'whsec_new', 'whsec_old', '', '2026-11-21'"
+            " FROM auth_user"
+        )
 
     pages = [desk.look(f"fileservice/file/{file['id']}/change/").text]
     pages += [desk.look(f"fileservice/token/{id}/change/").text for id in (1, 2)]
+    pages += [desk.look("fileservice/webhook/1/change/").text]
 
-    assert [secret for secret in [key, *sha256s] if any(secret in page for page in pages)] == []
+    assert "https://a.example/" in pages[-1]
+    secrets = [key, "whsec_", *sha256s]
+    assert [secret for secret in secrets if any(secret in page for page in pages)] == []
 
 
 def test_a_withheld_file_is_released_again_and_both_are_recorded(
