@@ -249,11 +249,11 @@ def test_a_changed_password_ends_all_other_sessions(private: Server) -> None:
     answer = change_password(here, PASSWORD, NEW_PASSWORD)
 
     assert (answer.status, answer.headers["location"]) == (302, "/accounts/")
+    count = "SELECT count(*) FROM fileservice_session WHERE user_id = ?"
+    assert rows(private.root, count, id) == [(1,)]
     assert here.is_logged_in()
     assert not there.is_logged_in()
     assert here.cookies["sessionid"] != before
-    count = "SELECT count(*) FROM fileservice_session WHERE user_id = ?"
-    assert rows(private.root, count, id) == [(1,)]
     assert Person(private).log_in("changing").status == 200
     assert Person(private).log_in("changing", NEW_PASSWORD).status == 302
     assert audited(private, "user.password") == [(id, "changing", "changing", "127.0.0.1")]
