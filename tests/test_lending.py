@@ -378,6 +378,27 @@ async def test_while_bytes_flow_a_lease_is_renewed(
     assert b"".join(line.sent) == b"1234567890"
 
 
+async def test_what_the_server_sends_by_itself_may_be_gone_on_with(
+    world: World, tmp_path: Path
+) -> None:
+    lease = await world.take(ADA, datetime.now(UTC))
+    assert lease is not None
+    content = pieces(b"12345", b"67890")
+    response = ContentResponse(content, status=200, headers={}, path=tmp_path)
+    sent: list[str] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    scope: dict[str, Any] = {"extensions": {"http.response.pathsend": {}}}
+    await LeasedResponse(response, world.lent(lease)).transmit(scope, Line(None).receive, send)
+
+    assert sent == ["http.response.start", "http.response.pathsend"]
+    assert await anext(content, b"closed") == b"closed"
+    assert left_of(world.find(ADA, datetime.now(UTC))) > WINDOW - MINUTE
+    assert world.downloads == 1
+
+
 @pytest.mark.parametrize(
     ("status", "fields", "whole"),
     [

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -80,6 +80,7 @@ class LeasedResponse(ContentResponse):
         self.lending = lending
         self.began = False
         self.ended = False
+        self.is_handed_over = False
 
     async def transmit(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send head and body; see `ContentResponse.transmit`."""
@@ -89,32 +90,33 @@ class LeasedResponse(ContentResponse):
             if message["type"] != "http.response.start":
                 self.began = True
                 self.ended = not message.get("more_body", False)
+                self.is_handed_over = message["type"] == "http.response.pathsend"
 
+        content = self.chunks
         try:
             # Read ahead, so that a client which leaves meanwhile has cost no download.
-            first = await anext(self.chunks, b"")
+            first = await anext(content, b"")
             if await is_gone(receive):
-                await self.chunks.aclose()
                 return
-            self.chunks = behind(first, self.chunks)
+            self.chunks = behind(first, content)
             async with beside(self.lending.keep()):
                 await super().transmit(scope, receive, noted)
         finally:
+            await content.aclose()  # where the server sends the file itself, nobody else does
             await to_its_end(self._settle())
 
     async def _settle(self) -> None:
         # Of a file that the server sends by itself, nobody is told how far it came.
-        complete = self.path is None and reaches_end(self)
+        complete = not self.is_handed_over and reaches_end(self)
         await self.lending.settle(began=self.began, ended=self.ended, complete=complete)
 
 
 async def behind(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """Yield what was read ahead, and the rest."""
-    async with aclosing(rest):
-        if first:
-            yield first
-        async for chunk in rest:
-            yield chunk
+    if first:
+        yield first
+    async for chunk in rest:
+        yield chunk
 
 
 async def whole(content: bytes) -> AsyncGenerator[bytes]:
