@@ -1,5 +1,6 @@
 """Parcels: several files with one link, made, filled, looked at, removed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -40,7 +41,7 @@ from fileservice.parcels import Entry, StoredParcel
 from fileservice.sharing import may_download
 from fileservice.uploads import delete, finish, unguessable
 
-LISTED = 1000  # files of a parcel in one answer
+LISTED = 200  # files of a parcel in one answer
 
 
 @methods("POST")
@@ -198,7 +199,9 @@ async def show(request: NativeRequest, code: str) -> HttpResponseBase:
     if shape == "page":
         token = {"token": form_token(browser_of(request)), "token_field": TOKEN_FIELD}
         more = {**token, **(await sharing_of(request, parcel) if is_kept else {})}
-        response = page("parcel.html", {**content, **more, "parcel": parcel, "kept": is_kept})
+        context = {**content, **more, "parcel": parcel, "kept": is_kept}
+        # To write so many lines takes longer than the loop may stand still.
+        response = await asyncio.to_thread(page, "parcel.html", context)
     elif shape == "json":
         response = document(content)
     else:
