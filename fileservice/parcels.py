@@ -24,6 +24,7 @@ from fileservice.ledger import FileState, Ledger, StoredFile, rows_of, select_by
 from fileservice.listing import Listing
 from fileservice.models import File, Parcel, ResumableUpload
 from fileservice.reservations import release
+from fileservice.sharing import may_manage
 from fileservice.storage import Storage
 
 PORTION = 100  # files that are removed in one commit
@@ -235,6 +236,8 @@ def move(parcel_id: str, key: str, by: Actor) -> None:
     if row is None:
         raise NotFound("There is no such file; name it by its link to keep.")
     file = StoredFile.from_row(row)
+    if not may_manage(by, file):
+        raise NotFound("There is no such file; name it by its link to keep.")
     if file.parcel_id == parcel_id:
         return
     if file.parcel_id is not None:

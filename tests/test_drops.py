@@ -156,6 +156,41 @@ def test_what_the_terms_exclude_is_refused_and_not_kept(
     assert used[0][0] <= len(before) + (door in (by_tus, by_ietf))
 
 
+def test_the_guests_link_publishes_nothing(private: Server) -> None:
+    made = box(private)
+    url = by_put(private, made["path"]).headers["location"]
+    path = url.removeprefix(private.url)
+    parcel = urlencode({"name": "Mine", "file": url}).encode()
+    asks = [
+        ("POST", f"{path}/terms", b"restricted=0", FORM),
+        ("POST", f"{path}/shares", b"", FORM),
+        ("POST", "/parcels/", parcel, FORM),
+    ]
+
+    by_others = [private.ask(*ask[:3], ask[3] | BOB | JSON).status for ask in asks]
+    by_nobody = [private.ask(*ask[:3], ask[3] | JSON).status for ask in asks]
+
+    assert by_others == [404, 404, 404]
+    assert by_nobody == [404, 404, 401]
+    assert files_in(private, made) == [("ada", 1, SIZE)]
+    assert [private.ask(*ask[:3], ask[3] | ADA | JSON).status for ask in asks] == [200, 201, 201]
+    assert files_in(private, made) != [("ada", 1, SIZE)]
+
+
+def test_what_is_put_into_a_box_names_no_parcel(private: Server) -> None:
+    parcel = form_body(field_part(b"name", b"Mine"), file_part(b"b", b"b"))
+    bobs = private.ask("POST", "/parcels/", parcel, FORM_TYPE | BOB | JSON).json
+    key = base64.b64encode(bobs["manage_url"].rpartition("/")[2].encode()).decode()
+    made = box(private)
+    fields = {"Upload-Length": "5", "Upload-Metadata": f"filename YQ==,parcel {key}"}
+
+    sent = private.ask("POST", made["path"], b"hello", TUS | OFFSET | fields)
+
+    assert sent.status == 201
+    found = "SELECT parcel_id, restricted FROM fileservice_file WHERE drop_id = ?"
+    assert rows(private, found, made["id"]) == [(None, 1)]
+
+
 def test_of_fifty_guests_at_once_as_many_get_in_as_fit(private: Server) -> None:
     made = box(private, max_files=10, max_bytes=10 * SIZE)
 

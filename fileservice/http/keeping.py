@@ -19,6 +19,7 @@ from fileservice.http.resuming import resumable
 from fileservice.http.shares import sent_terms
 from fileservice.http.visitors import check_origin
 from fileservice.recipients import NOBODY
+from fileservice.sharing import may_manage
 
 
 @methods("POST")
@@ -30,7 +31,10 @@ async def terms(request: NativeRequest, key: str) -> HttpResponseBase:
     if file is None:
         resumable(request, key)
         raise NotReady("This is said of a file once all of it is here.")
-    by, change = await actor_of(request), change_of(await sent_terms(request))
+    by = await actor_of(request)
+    if not may_manage(by, file):
+        raise absent()
+    change = change_of(await sent_terms(request))
     changed = await resources.filing.change(file, change, by)
     if changed is None:
         raise absent()

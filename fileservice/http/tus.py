@@ -150,11 +150,13 @@ def into_named_parcel(
     request: ASGIRequest, entrance: Entrance, pairs: Mapping[str, bytes]
 ) -> Entrance:
     """
-    Return what is decided of an upload that may name its parcel; a part becomes no file.
+    Return what is decided of an upload that may name its parcel; neither parts nor boxes have one.
 
     Raises:
         NotFound: there is no such parcel.
     """
+    if entrance.to.drop_id is not None:
+        return entrance
     if request.META.get("HTTP_UPLOAD_CONCAT") == "partial":
         return replace(entrance, to=replace(entrance.to, parcel_id=None))
     key = pairs.get("parcel")
