@@ -351,3 +351,11 @@ def test_what_was_stored_before_there_was_a_quota_counts(migrated: Path) -> None
         with serving(server.root, ACCESS="open", QUOTA_BYTES=str(SIZE + 4)) as later:
             assert later.ask("PUT", "/files/a", b"hello", fields).status == 413
             assert later.ask("PUT", "/files/a", b"four", fields).status == 201
+
+
+def test_a_disk_without_room_is_told_at_every_door(migrated: Path) -> None:
+    with serving(migrated, ACCESS="open", MIN_FREE_BYTES="9" * 18) as server:
+        answers = [door(server, {}) for door in DOORS]
+
+        assert {answer.status for answer in answers} == {507}
+        assert server.stored() == []
