@@ -64,6 +64,7 @@ async def home_context(request: ASGIRequest, browser: str) -> dict[str, object]:
         "panels": await resources.panels.all() if admitted else [],
         "private": options.access == "private",
         "files": await own_files(request, actor) if admitted else [],
+        "is_admin": actor.is_admin,
         "person": actor.name if actor.user_id is not None else "",
         "csrf_token": get_token(request) if actor.user_id is not None else "",
         "templates": (await resources.templates.names())[:LISTED_TEMPLATES] if admitted else [],
