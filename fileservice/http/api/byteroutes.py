@@ -212,6 +212,31 @@ BYTE_ROUTES: Final[Described] = {
         ),
     },
     "/files/{id}": given_out("a file", FILES, {"*/*": {"schema": BYTES}}, ID, INLINE),
+    "/parcels/{id}/{name}.zip": given_out(
+        "all files of a parcel as one archive",
+        "parcels",
+        {"application/zip": {"schema": BYTES}},
+        ID,
+        in_path("name", "any; that of the parcel is for people"),
+    ),
+    "/s/{code}/{name}": given_out(
+        "what a share gives",
+        "shares",
+        {"*/*": {"schema": BYTES}},
+        in_path("code", "of the link"),
+        in_path("name", "any; that of the file is for people"),
+    ),
+    "/d/{code}/{name}": {
+        "put": route(
+            "Put a bare file into a box",
+            "drops",
+            {201: CREATED_FILES},
+            in_path("code", "of the link"),
+            in_path("name", "of the file, percent-encoded UTF-8"),
+            body=ANYTHING,
+            description="`POST /d/{code}/` takes a form, and begins resumable uploads.",
+        ),
+    },
     "/uploads/{key}": {
         "get": route("What is known of a file or an upload", UPLOADS, {200: TOLD}, KEY),
         "head": route("How much of it is here", UPLOADS, {200: None}, KEY, TUS),

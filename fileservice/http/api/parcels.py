@@ -22,11 +22,11 @@ from fileservice.http.requests import NativeRequest
 from fileservice.ledger import FileState
 from fileservice.names import clean_name
 from fileservice.parcels import StoredParcel
+from fileservice.paths import MAX_PATH_BYTES
 from fileservice.sharing import may, owns
 from fileservice.uploads import unguessable
 
 MOST_FILES_AT_ONCE = 1000
-LONGEST_PATH = 4096
 
 router = Router(tags=["parcels"])
 
@@ -96,7 +96,7 @@ class After(Schema):
     """From where on the files of a parcel are asked for."""
 
     after: Annotated[
-        str, Field(max_length=LONGEST_PATH, description="a path; `next` of a page")
+        str, Field(max_length=MAX_PATH_BYTES, description="a path; `next` of a page")
     ] = ""
 
 
