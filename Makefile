@@ -20,7 +20,7 @@ for python in python3.14 python3.13 python3.12 python3 $$(ls -d $${PYENV_ROOT:-$
 done
 endef
 
-.PHONY: run setup test test-all lint bench lock clean help
+.PHONY: run setup test cover test-all lint bench lock clean help
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -44,13 +44,17 @@ $(VENV)/.installed: requirements/test.txt
 # Some hundred processes are started: what one compiled the next shall find.
 test: export PYTHONDONTWRITEBYTECODE =
 test: setup  ## every test but the long proofs, under 5 minutes
+	$(PY) -m pytest $(PARALLEL)
+
+cover: export PYTHONDONTWRITEBYTECODE =
+cover: setup  ## the same, and how much of the program they reach
 	@$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest $(PARALLEL)
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 	@$(PY) -m coverage report --include='$(PURE)' --omit='$(LIMITED)' --fail-under=100
 
-test-all: test  ## the long proofs too: power cut, kill at every system call, fuzz
+test-all: cover  ## the long proofs too: power cut, kill at every system call, fuzz
 	$(PY) -m pytest -m long
 
 $(VENV)/.linted: requirements/lint.txt $(VENV)/.installed

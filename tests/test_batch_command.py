@@ -86,6 +86,7 @@ def test_what_was_issued_here_the_service_knows(root: Path) -> None:
     assert f"https://files.example/verify/{number}" in rows
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -112,6 +113,7 @@ def test_a_line_that_cannot_be_used_is_named_and_nothing_is_written(
     assert not list(root.glob(".*.part"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -142,6 +144,7 @@ def test_what_is_asked_for_wrongly_is_said(root: Path, arguments: list[str], sai
     assert not (root / "out.zip").exists()
 
 
+@pytest.mark.long
 def test_a_terminal_sees_how_far_it_is(root: Path) -> None:
     people = listed(root, "people.csv", "name\n" + "Ada\n" * 250)
     ours, theirs = pty.openpty()

@@ -62,6 +62,7 @@ def running(migrated: Path) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.long
 def test_a_program_that_is_killed_is_followed_by_another(running: Server) -> None:
     batch = ordered(running, people(LINES))
     waited(running, batch, least=1)

@@ -62,6 +62,7 @@ def class_rows() -> Iterator[tuple[list[str], int, list[str], list[int]]]:
                     yield classes.split(), int(bits), wanted, order
 
 
+@pytest.mark.long
 def test_every_row_of_classes_without_explicit_controls_has_its_levels() -> None:
     seen = 0
     for classes, bits, wanted, order in class_rows():
@@ -75,6 +76,7 @@ def test_every_row_of_classes_without_explicit_controls_has_its_levels() -> None
     assert seen > 20_000
 
 
+@pytest.mark.long
 def test_every_row_of_characters_without_explicit_controls_has_its_levels() -> None:
     seen = 0
     with need_file(TABLES / "BidiCharacterTest.txt").open(encoding="utf-8") as rows:

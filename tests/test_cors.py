@@ -30,7 +30,8 @@ LARGE = 400_000  # more than is held whole
 SET_BY_BROWSERS = {
     *("accept", "accept-encoding", "access-control-request-method", "connection", "cookie"),
     *("access-control-request-private-network", "host", "origin", "sec-fetch-site"),
-    *("transfer-encoding", "expect", "content-length"),
+    *("transfer-encoding", "expect", "content-length", "purpose", "sec-fetch-mode"),
+    *("sec-fetch-user", "sec-purpose", "user-agent", "x-moz", "x-purpose"),
 }
 SET_BY_PROXIES = {"forwarded", "via", "x-forwarded-for"}
 
@@ -244,7 +245,7 @@ def test_an_address_of_a_private_network_is_for_listed_origins_only(
 
 
 def test_every_field_that_is_read_may_be_sent() -> None:
-    sources = [path.read_text() for path in (CHECKOUT / "fileservice" / "http").glob("*.py")]
+    sources = [path.read_text() for path in (CHECKOUT / "fileservice" / "http").rglob("*.py")]
     names = {name for source in sources for name in re.findall(r'"HTTP_([A-Z_]+)"', source)}
     read = {name.replace("_", "-").lower() for name in names}
 

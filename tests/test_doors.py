@@ -28,6 +28,7 @@ def assert_outcome(answer: Answer, case: NameCase | DispositionCase) -> None:
     assert file["name_changed"] is (case.outcome is Outcome.MENDED), case
 
 
+@pytest.mark.long
 def test_each_name_in_a_form_is_kept_mended_or_refused(server: Server) -> None:
     with server.client() as client:
         for case in FITTING:
@@ -47,6 +48,7 @@ def test_each_name_in_a_path_is_kept_mended_or_refused(server: Server) -> None:
             assert_outcome(answer, case)
 
 
+@pytest.mark.long
 def test_each_name_in_a_head_is_kept_mended_or_refused(server: Server) -> None:
     with server.client() as client:
         for case in NAMED:
@@ -58,6 +60,7 @@ def test_each_name_in_a_head_is_kept_mended_or_refused(server: Server) -> None:
             assert_outcome(answer, case)
 
 
+@pytest.mark.long
 def test_each_name_in_metadata_of_tus_is_kept_mended_or_refused(server: Server) -> None:
     with server.client() as client:
         for case in NAMED:
@@ -106,6 +109,7 @@ def test_a_disposition_is_read_strictly(server: Server, case: DispositionCase) -
     assert_outcome(answer, case)
 
 
+@pytest.mark.long
 def test_each_name_goes_out_as_it_was_stored(server: Server) -> None:
     with server.client() as client:
         for case in FITTING:

@@ -165,6 +165,7 @@ async def test_the_world_would_answer_at_the_addresses_that_matter(world: World)
     assert len(await world.all_caught()) == len(answered)
 
 
+@pytest.mark.long
 async def test_requests_reach_nothing_but_public_addresses(world: World, program: Program) -> None:
     ended = await program.run([*GOOD, *HOSTILE, *LED_ODDLY, *REBINDING], hosts=LISTED)
 
@@ -175,6 +176,7 @@ async def test_requests_reach_nothing_but_public_addresses(world: World, program
     assert await world.reached() == {PUBLIC_4, PUBLIC_6}
 
 
+@pytest.mark.long
 async def test_the_operators_urls_reach_nothing_that_is_nobodys(
     world: World, program: Program
 ) -> None:
@@ -188,6 +190,7 @@ async def test_the_operators_urls_reach_nothing_that_is_nobodys(
     assert await world.reached() == {PUBLIC_4}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("network", "url", "opened"),
     [

@@ -457,6 +457,7 @@ def test_who_hangs_up_before_the_first_byte_has_not_downloaded(workers: Server) 
     assert workers.ask("GET", shared.path, headers=at(1)).status == 200
 
 
+@pytest.mark.long
 def test_a_kill_in_the_middle_neither_loses_nor_gives_away_a_download(migrated: Path) -> None:
     with serving(migrated, "--workers", "2", ACCESS="open") as server:
         shared = share(server, LARGE, "a.bin", max_downloads=2)

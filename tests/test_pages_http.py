@@ -103,6 +103,7 @@ def test_a_service_that_lost_its_rows_says_so(migrated: Path) -> None:
         assert running.stored() == []
 
 
+@pytest.mark.long
 def test_a_locked_database_is_told_and_nothing_is_stored(migrated: Path) -> None:
     with serving(migrated, ACCESS="open") as running:
         database = sqlite3.connect(running.root / "fileservice.sqlite3", isolation_level=None)

@@ -417,6 +417,7 @@ def test_a_known_browser_has_so_many_attempts_as_well(private: Server) -> None:
     assert statuses == [200, 429]
 
 
+@pytest.mark.long
 def test_attempts_at_the_same_time_are_all_counted(private: Server) -> None:
     limits = attempts.by_stranger("rushed", "198.51.100.30")
     use_up(private, limits, left=2)
@@ -515,6 +516,7 @@ def test_the_first_administrator_is_made_by_a_link_that_is_told_once(migrated: P
         assert server.ask("GET", link).status == 404
 
 
+@pytest.mark.long
 def test_other_servers_log_the_link_and_a_restart_keeps_it(migrated: Path, tmp_path: Path) -> None:
     with serving(migrated, ACCESS="private") as server:
         link = first_link(server)
@@ -534,6 +536,7 @@ def test_where_no_account_is_needed_there_is_no_first_link(server: Server) -> No
     assert server.ask("GET", f"/accounts/first/{secret}").status == 404
 
 
+@pytest.mark.long
 def test_a_new_secret_key_ends_no_session(migrated: Path, tmp_path: Path) -> None:
     old, new = "o" * 40, "n" * 40
     with serving(migrated, ACCESS="private", SECRET_KEY=old) as server:

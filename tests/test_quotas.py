@@ -307,6 +307,7 @@ def run_out(root: Path) -> None:
             rows.execute(f"UPDATE fileservice_{table} SET until = '2000-01-01 00:00:00'")  # noqa: S608 - our own
 
 
+@pytest.mark.long
 def test_what_a_killed_worker_had_reserved_is_given_back(
     migrated: Path, whose: dict[str, str]
 ) -> None:
@@ -336,6 +337,7 @@ def test_what_a_killed_worker_had_reserved_is_given_back(
         assert usage(server, whose) == (SIZE + 7, 2)
 
 
+@pytest.mark.long
 def test_what_was_stored_before_there_was_a_quota_counts(migrated: Path) -> None:
     with serving(migrated, ACCESS="open") as server:
         script = (

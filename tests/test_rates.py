@@ -133,6 +133,7 @@ def redis() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.long
 def test_workers_count_together_in_redis(migrated: Path) -> None:
     with (
         redis() as url,

@@ -139,6 +139,7 @@ def test_tus_js_client_is_done_in_as_many_requests_as_it_needs(
     assert done.answers == answers
 
 
+@pytest.mark.long
 def test_tus_js_client_joins_parts_that_it_sent_side_by_side(
     node: str, workers: Server, file: Path
 ) -> None:
@@ -206,6 +207,7 @@ def test_uppy_sends_a_folder_over_a_line_that_breaks(
         assert_stored(workers, urls[file.name], file)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "lost"), [("reset", UNREAD), ("half-close", 0), ("stall", 0)])
 def test_what_arrived_before_a_connection_broke_is_not_sent_again(
     sending: Sending, workers: Server, proxy: FaultProxy, file: Path, kind: Any, lost: int

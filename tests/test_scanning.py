@@ -279,6 +279,7 @@ def health_of(server: Server) -> list[dict[str, str]]:
     return [server.ask("GET", "/readyz").json for _ in range(20)]
 
 
+@pytest.mark.long
 def test_while_the_scanner_is_down_files_come_and_wait(troubled: Server, moody: Scanner) -> None:
     moody.kill()
     bad, good = put(troubled, BAD), put(troubled, b"good")
@@ -294,6 +295,7 @@ def test_while_the_scanner_is_down_files_come_and_wait(troubled: Server, moody: 
     assert wait_for_verdict(troubled, good).body == b"good"
 
 
+@pytest.mark.long
 def test_a_scanner_killed_among_50_parallel_uploads_lets_nothing_bad_through(
     troubled: Server, moody: Scanner
 ) -> None:
@@ -317,6 +319,7 @@ def test_a_scanner_killed_among_50_parallel_uploads_lets_nothing_bad_through(
         assert n % 2 or answer.body == contents[n]
 
 
+@pytest.mark.long
 def test_what_killed_workers_left_is_scanned_by_others(troubled: Server, moody: Scanner) -> None:
     moody.kill()
     bad = put(troubled, BAD)
@@ -341,6 +344,7 @@ def test_what_is_too_large_to_scan_is_given_where_that_was_chosen(
     assert len(wait_for_verdict(troubled, file).body) == STREAM_BYTES + 1
 
 
+@pytest.mark.long
 def test_a_scanner_that_stands_still_keeps_nobody_waiting_for_long(
     migrated: Path, tmp_path: Path
 ) -> None:

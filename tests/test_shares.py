@@ -575,6 +575,7 @@ def test_a_file_that_is_called_like_the_picture_is_given_out(server: Server, nam
     assert f'filename="{name}"' in answer.headers["content-disposition"]
 
 
+@pytest.mark.long
 def test_links_outlive_a_change_of_the_secret_key(migrated: Path) -> None:
     old, new = "k" * 48, "n" * 48
     with serving(migrated, ACCESS="open", SECRET_KEY=old) as server:

@@ -292,6 +292,7 @@ def test_certkey_refuses_what_makes_no_key(
     assert not list((tmp_path / "signing").glob("*"))
 
 
+@pytest.mark.long
 def test_certkey_makes_rsa_keys_and_shows_the_key_of_the_settings(tmp_path: Path) -> None:
     made = manage(tmp_path, "certkey", "new", "--name", "Office", "--rsa", "2048")
     pair = dict(

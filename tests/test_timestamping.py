@@ -341,6 +341,7 @@ def test_a_token_with_many_certificates_is_refused() -> None:
         token_of(response.dump(force=True), IMPRINT, NONCE)
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(st.data())
 def test_no_reply_that_was_changed_is_a_fault_of_ours(data: st.DataObject) -> None:

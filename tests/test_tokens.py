@@ -501,6 +501,7 @@ def test_the_command_prints_the_token_alone(private: Server, people: dict[str, A
     assert private.ask("PUT", "/files/a", b"x", bearer(made.stdout.strip())).status == 401
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -521,6 +522,7 @@ def test_the_command_says_what_is_wrong(
     assert sentence in done.stderr
 
 
+@pytest.mark.long
 def test_no_token_is_ever_in_a_log(migrated: Path) -> None:
     with serving(migrated, ACCESS="private", TOKEN=OPERATORS) as running:
         [bob] = make_people(running, ("bob", False, ["upload read"])).values()

@@ -190,6 +190,7 @@ def test_a_file_that_came_by_put_is_an_upload_at_its_end(server: Server) -> None
     assert append(server, path, 0, b"12345").status == 409
 
 
+@pytest.mark.long
 def test_a_service_that_stops_does_not_wait_for_who_can_go_on_later(migrated: Path) -> None:
     with serving(migrated, ACCESS="open") as running:
         path = create(running, Upload_Length="9").headers["location"]

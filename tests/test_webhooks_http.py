@@ -120,6 +120,7 @@ def test_each_act_is_told(stage: Stage) -> None:
     assert good["manage_url"].rpartition("/")[2] not in json.dumps(by_type)
 
 
+@pytest.mark.long
 def test_what_was_being_told_when_all_workers_were_killed_is_told_again(stage: Stage) -> None:
     stage.ears.is_open.clear()
     stage.ears.told.clear()
@@ -143,6 +144,7 @@ def test_what_was_being_told_when_all_workers_were_killed_is_told_again(stage: S
         wait_until(lambda: rows.execute(query, (id.removeprefix("msg_"),)).fetchone() == (204,))
 
 
+@pytest.mark.long
 def test_the_command_manages_hooks_and_shows_no_secret_again(stage: Stage) -> None:
     root, url = stage.server.root, "https://a.example/hook"
     secret = manage(root, "webhook", "make", "ada", url, "--events", "batch.done").stdout.strip()

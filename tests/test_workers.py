@@ -162,6 +162,7 @@ def test_the_main_road_is_the_same(pair: Pair) -> None:
     assert pair.server.stored() == []
 
 
+@pytest.mark.long
 def test_a_stop_waits_for_a_call_and_closes_the_sessions(
     command: Command, migrated: Path, tmp_path: Path
 ) -> None:
@@ -221,6 +222,7 @@ def assert_nothing_was_left(log: str) -> None:
     assert [trace for trace in traces if trace in log] == []
 
 
+@pytest.mark.long
 def test_a_host_that_never_answers_does_not_hold_a_stop(migrated: Path) -> None:
     asked_for = threading.Event()
 
@@ -244,6 +246,7 @@ def test_a_host_that_never_answers_does_not_hold_a_stop(migrated: Path) -> None:
         assert_nothing_was_left(server.log.read_text())
 
 
+@pytest.mark.long
 def test_a_session_that_a_view_closed_is_made_anew(migrated: Path, tmp_path: Path) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text="here")
