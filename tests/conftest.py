@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.client import Answer, Client
 from tests.nodepackages import CannotBeHad, node_with_packages
+
+if TYPE_CHECKING:
+    from tests.callers import Api
+
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -165,6 +169,15 @@ def serving(migrated: Path, *arguments: str, **options: str) -> Iterator[Server]
 def server(migrated: Path) -> Iterator[Server]:
     """Give one open service to all tests that only use what is their own."""
     with serving(migrated, ACCESS="open") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(migrated: Path) -> "Iterator[Api]":
+    """Give one private service, called by people who are known, to all tests of the API."""
+    from tests.callers import calling  # it needs what is above
+
+    with calling(migrated) as running:
         yield running
 
 

@@ -50,6 +50,7 @@ def desk(service: Server) -> Desk:
     return Desk(service, "ada")
 
 
+@pytest.mark.long
 def test_every_list_and_every_row_can_be_looked_at(service: Server, desk: Desk) -> None:
     put(service, "row.txt")
     index = desk.look("")

@@ -2,24 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.callers import SHARED, Api, calling
+from tests.callers import SHARED, Api
 from tests.client import raw_exchange
 from tests.conftest import CHECKOUT, manage
 from tests.people import basic
 from tests.test_access import PAGE, hidden_token
 
 DEEP = b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-
-
-@pytest.fixture(scope="module")
-def api(migrated: Path) -> Iterator[Api]:
-    with calling(migrated) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

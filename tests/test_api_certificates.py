@@ -1,20 +1,12 @@
 """Certificates by the API: issued, listed, revoked, verified; one by one and by the list."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.callers import Api, calling
+from tests.callers import Api
 
 CSV = b"name\nAda\nGrace\n"
-
-
-@pytest.fixture(scope="module")
-def api(migrated: Path) -> Iterator[Api]:
-    with calling(migrated) as running:
-        yield running
 
 
 def send_list(api: Api, who: str) -> dict[str, Any]:

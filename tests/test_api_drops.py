@@ -1,19 +1,10 @@
 """Boxes by the API: made, listed, filled by guests, taken back."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.callers import Api, calling
+from tests.callers import Api
 
 JSON = {"Accept": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def api(migrated: Path) -> Iterator[Api]:
-    with calling(migrated) as running:
-        yield running
 
 
 def test_a_box_takes_what_its_order_lets_in(api: Api) -> None:
@@ -24,11 +15,11 @@ def test_a_box_takes_what_its_order_lets_in(api: Api) -> None:
     assert made.status == 201
     assert order.items() <= made.json.items()
     assert made.json["state"] == "open"
-    assert api.server.ask("PUT", f"{path}/a.txt", b"hello", JSON).status == 201
+    assert api.server.ask("PUT", f"{path}/dropped.txt", b"hello", JSON).status == 201
     told = api.ask("ada", "GET", f"/drops/{made.json['id']}").json
     assert (told["state"], told["used_files"], told["used_bytes"]) == ("full", 1, 5)
     assert told in api.ask("ada", "GET", "/drops").json["drops"]
-    [file] = [one for one in api.page("ada", "/files")["files"] if one["name"] == "a.txt"]
+    [file] = [one for one in api.page("ada", "/files")["files"] if one["name"] == "dropped.txt"]
     assert file["user"] == "ada"
 
 

@@ -2,18 +2,10 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.callers import Api, calling
-
-
-@pytest.fixture(scope="module")
-def api(migrated: Path) -> Iterator[Api]:
-    with calling(migrated) as running:
-        yield running
+from tests.callers import Api
 
 
 def test_a_parcel_of_files_that_are_here_comes_as_one_archive(api: Api) -> None:

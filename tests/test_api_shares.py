@@ -1,18 +1,9 @@
 """Shares by the API: made, listed, changed and revoked by the owner of what is shared."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.callers import Api, calling
+from tests.callers import Api
 from tests.client import Answer
-
-
-@pytest.fixture(scope="module")
-def api(migrated: Path) -> Iterator[Api]:
-    with calling(migrated) as running:
-        yield running
 
 
 def shared(api: Api, **terms: object) -> Answer:

@@ -1,17 +1,8 @@
 """Tokens by the API: made, shown once, listed, revoked."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.callers import Api, calling
-
-
-@pytest.fixture(scope="module")
-def api(migrated: Path) -> Iterator[Api]:
-    with calling(migrated) as running:
-        yield running
+from tests.callers import Api
 
 
 def order(**more: object) -> dict[str, object]:

@@ -1,20 +1,13 @@
 """Webhooks by the API: made with a secret shown once, paused, given another, removed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.callers import Api, calling
+from tests.callers import Api
 
 ORDER = {"url": "https://hooks.example/in", "events": ["file.upload"]}
-
-
-@pytest.fixture(scope="module")
-def api(migrated: Path) -> Iterator[Api]:
-    with calling(migrated) as running:
-        yield running
 
 
 @pytest.fixture

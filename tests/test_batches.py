@@ -112,6 +112,7 @@ def test_a_terminal_gets_the_link_alone_and_the_facts_a_line_each(awarding: Serv
     assert "state: done\ntotal: 1\nchecked: 1\ndone: 1\n" in answer.text
 
 
+@pytest.mark.long
 def test_json_lines_are_taken_as_they_come(awarding: Server) -> None:
     content = b'{"name": "Ada", "points": 1.50}\n{"name": "Bob"}\n'
 
@@ -396,6 +397,7 @@ def test_another_site_cannot_stop_a_batch(
     assert answer.status == 403
 
 
+@pytest.mark.long
 def test_events_tell_how_far_it_is_until_it_is_done(awarding: Server) -> None:
     batch = ordered(awarding, people(1500))
 

@@ -325,6 +325,7 @@ def test_a_reader_of_what_is_deleted_is_cut(pair: Server) -> None:
     assert "Traceback" not in pair.log.read_text()
 
 
+@pytest.mark.long
 def test_a_reader_of_what_does_not_come_is_cut_and_goes_on(hasty: Server) -> None:
     sending = send(hasty)
     sending.append(0, FIRST)

@@ -110,6 +110,7 @@ def part(server: Server, path: str, start: int, headers: dict[str, str]) -> Answ
     return server.ask("GET", path, headers={"Range": f"bytes={start}-"} | headers)
 
 
+@pytest.mark.long
 def test_what_shows_previews_gets_the_page_and_counts_nothing(workers: Server) -> None:
     shared = share(workers, max_downloads=1)
 

@@ -119,6 +119,7 @@ def test_a_locked_database_is_told_and_nothing_is_stored(migrated: Path) -> None
         assert running.ask("PUT", "/files/a", b"hello").status == 201
 
 
+@pytest.mark.long
 def test_where_nobody_chose_only_loopback_is_served(migrated: Path, tmp_path: Path) -> None:
     with serving(migrated) as running:
         assert running.ask("PUT", "/files/a", b"hello").status == 201

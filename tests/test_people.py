@@ -527,6 +527,7 @@ def test_other_servers_log_the_link_and_a_restart_keeps_it(migrated: Path, tmp_p
         assert server.ask("GET", link).status == 200
 
 
+@pytest.mark.long
 def test_where_no_account_is_needed_there_is_no_first_link(server: Server) -> None:
     script = "from fileservice.people import first_secret; print(first_secret())"
     secret = manage(server.root, "shell", "-v", "0", "-c", script).stdout.strip()

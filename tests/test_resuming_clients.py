@@ -175,6 +175,7 @@ def test_tus_js_client_speaks_the_draft_of_the_ietf_over_a_line_that_breaks(
     assert proxy.carried["up"] < SIZE + HEADS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [
@@ -268,6 +269,7 @@ def test_another_process_goes_on_though_the_first_ones_connections_hang(
     assert proxy.carried["up"] < SIZE + HEADS + UNREAD
 
 
+@pytest.mark.long
 def test_another_process_of_tuspy_goes_on(
     workers: Server, proxy: FaultProxy, file: Path, tmp_path: Path
 ) -> None:

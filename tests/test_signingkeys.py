@@ -264,6 +264,7 @@ def test_settings_that_do_not_go_together_have_their_check_ids(tmp_path: Path) -
     assert chosen(tmp_path, **pair, TIMESTAMP_URL="time.example")[1] == ["E019"]
 
 
+@pytest.mark.long
 def test_certkey_makes_a_key_once_and_shows_it(tmp_path: Path) -> None:
     missing = manage(tmp_path, "certkey", "show")
     made = manage(tmp_path, "certkey", "new", "--name", "Office of Tests", "--days", "30")

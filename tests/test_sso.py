@@ -185,6 +185,7 @@ def test_another_site_begins_no_login(open_door: Server, provider: Provider) -> 
     assert answer.headers["location"] == "/accounts/login/"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("path", "said"),
     [
@@ -216,6 +217,7 @@ def test_a_provider_that_fails_lets_nobody_in_and_is_told(
     assert "Traceback" not in open_door.log.read_text()
 
 
+@pytest.mark.long
 def test_who_has_no_account_or_is_not_of_the_group_stays_outside(
     staff_door: Server, provider: Provider
 ) -> None:

@@ -310,6 +310,7 @@ def test_a_sweep_without_grace_leaves_alone_what_is_still_sent(
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
 
 
+@pytest.mark.long
 def test_a_time_of_grace_is_not_negative(root: Path) -> None:
     refused = manage(root, "sweep", "--grace=-1")
 

@@ -93,6 +93,7 @@ def stage(migrated: Path, clamd: Scanner) -> Iterator[Stage]:
         yield Stage(server, host, ears, bearer(people["ada"]["tokens"][0]["token"]))
 
 
+@pytest.mark.long
 def test_each_act_is_told(stage: Stage) -> None:
     stage.ears.is_open.set()
     [good] = stage.ask("PUT", "/files/a.txt", b"good")["files"]

@@ -122,6 +122,7 @@ def asked(host: OtherHost, path: str) -> int:
     return sum(request.path == path for request in host.requests)
 
 
+@pytest.mark.long
 def test_one_session_of_each_worker_serves_all_requests(pair: Pair) -> None:
     reports = [flood(f"{pair.server.url}/calling") for _ in range(2)]
 
@@ -133,6 +134,7 @@ def test_one_session_of_each_worker_serves_all_requests(pair: Pair) -> None:
     assert list(made.values()) == [1] * WORKERS
 
 
+@pytest.mark.long
 def test_requests_share_few_connections(pair: Pair) -> None:
     flood(f"{pair.server.url}/calling")
     first = set(pair.host.connections)
@@ -143,6 +145,7 @@ def test_requests_share_few_connections(pair: Pair) -> None:
     assert len(pair.host.connections) <= sum(begun.values()) <= WORKERS * CONNECTIONS_PER_HOST
 
 
+@pytest.mark.long
 def test_visitors_of_the_home_page_cause_one_fetch_of_a_worker(pair: Pair) -> None:
     before = set(pair.host.connections)
 
@@ -155,6 +158,7 @@ def test_visitors_of_the_home_page_cause_one_fetch_of_a_worker(pair: Pair) -> No
     assert "/news" in page.text
 
 
+@pytest.mark.long
 def test_the_main_road_is_the_same(pair: Pair) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: walk(pair.server), range(8)))
