@@ -50,6 +50,7 @@ cover: export PYTHONDONTWRITEBYTECODE =
 cover: setup  ## the same, and how much of the program they reach
 	@$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest $(PARALLEL)
+	$(PY) -m coverage run -m pytest -m long tests/test_bidi.py tests/test_pdf_compiling.py
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 	@$(PY) -m coverage report --include='$(PURE)' --omit='$(LIMITED)' --fail-under=100
