@@ -1,6 +1,7 @@
 """The operator's choices, and what is said of wrong ones."""
 
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,11 @@ def test_where_the_scanner_is_is_read(tmp_path: Path, chosen: str, address: obje
 
     assert wrong == ()
     assert read.clamd == address
+
+
+def test_redis_for_the_rates_needs_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)  # as where it is not installed
+
+    assert problems(tmp_path, LIMITS_URL="async+redis://127.0.0.1:6379/0") == ["fileservice.E034"]
